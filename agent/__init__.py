@@ -1,0 +1,1 @@
+"""Runs on an operations host: inputs, outbox, publisher."""

@@ -1,0 +1,1 @@
+"""The inputs, one module each, in one explicit table."""

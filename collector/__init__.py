@@ -1,0 +1,1 @@
+"""Runs in the middle: receiver, store, analysis, register, exports, API, page."""

@@ -1,0 +1,1 @@
+"""From trains of samples to findings; no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""Finding lists as people pull them."""

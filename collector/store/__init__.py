@@ -1,0 +1,1 @@
+"""What the store has to offer, and the engines that offer it."""

@@ -1,0 +1,152 @@
+"""The store's interface: what the receiver writes to and the analysis reads from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from setpoint.reading import FieldValue, Subject
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class SeriesKey(NamedTuple):
+    """What names a series: measurement, tags sorted by key, field."""
+
+    measurement: str
+    tags: tuple[tuple[str, str], ...]
+    field: str
+
+
+class BatchId(NamedTuple):
+    """``<epoch>.<sequence>.<hash of the body>``"""
+
+    epoch: str
+    sequence: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.sequence}.{self.hash}"
+
+
+@dataclass(slots=True)
+class Batch:
+    """One decoded payload. The three arrays have one entry per numeric reading, in the payload's order.
+
+    ``series`` holds numbers of the collector's SeriesTable, ``time_ms`` UTC milliseconds, ``value``
+    floats (booleans are 0 and 1). ``texts`` holds the readings that are text: (series, time_ms, text).
+    ``lines`` is the accepted line protocol itself, for engines that take lines. ``id`` and ``low`` are
+    None for publishers that are not our agents.
+    """
+
+    site: str
+    agent: str
+    id: BatchId | None
+    low: int | None
+    series: npt.NDArray[np.int32]
+    time_ms: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+    texts: list[tuple[int, int, str]]
+    lines: bytes
+    received_ms: int
+
+    @property
+    def readings(self) -> int:
+        return len(self.series) + len(self.texts)
+
+
+class RefusedLine(NamedTuple):
+    """A line that the engine did not take, with the reason it gave."""
+
+    batch: BatchId | None
+    agent: str
+    line: bytes
+    reason: str
+
+
+@dataclass(slots=True)
+class WriteResult:
+    """``repeated`` counts batches that were in the store already and were not written again."""
+
+    readings: int = 0
+    repeated: int = 0
+    refused: list[RefusedLine] = field(default_factory=list)
+
+
+class Metric(NamedTuple):
+    measurement: str
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.measurement}.{self.field}"
+
+
+@dataclass(slots=True)
+class Train:
+    """The samples of one metric.
+
+    ``relation`` has the columns subject INTEGER (index into ``subjects``), t BIGINT (UTC milliseconds),
+    value DOUBLE; at most one row per subject and t, in no particular order. It belongs to the connection
+    ``connection`` and lives as long as that.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    relation: duckdb.DuckDBPyRelation
+    subjects: Sequence[Subject]
+
+
+class SeriesSeen(NamedTuple):
+    key: SeriesKey
+    first_ms: int
+    last_ms: int
+
+
+class Selector(Protocol):
+    """Which series a caller wants, by their tags."""
+
+    def __call__(self, tags: Mapping[str, str]) -> bool: ...
+
+
+class Store(Protocol):
+    """One storage engine. Every method may raise StoreUnavailable; then nothing was written."""
+
+    async def write(self, batches: Sequence[Batch]) -> WriteResult:
+        """Returns when the data is durable. Writing the same batch again changes nothing."""
+
+    def train(
+        self,
+        metric: Metric,
+        where: Selector,
+        start_ms: int,
+        end_ms: int,
+        by: tuple[str, ...] | None = None,
+    ) -> Train:
+        """The samples in [start_ms, end_ms) of all subjects of the metric that ``where`` wants."""
+
+    def series(self, since_ms: int) -> Sequence[SeriesSeen]:
+        """Every series that has a sample at or after ``since_ms``."""
+
+
+class StoreUnavailable(Exception):
+    """The engine cannot be reached or cannot write now; the same call may succeed later."""
+
+
+__all__ = [
+    "Batch",
+    "BatchId",
+    "FieldValue",
+    "Metric",
+    "RefusedLine",
+    "Selector",
+    "SeriesKey",
+    "SeriesSeen",
+    "Store",
+    "StoreUnavailable",
+    "Train",
+    "WriteResult",
+]

@@ -1,0 +1,1 @@
+"""The vocabulary that agent and collector share, and the command line."""
