@@ -15,11 +15,13 @@ class InputSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, ta
     """What every input can be told; each input's own settings inherit from this.
 
     ``interval``: how often it gathers. ``deadline``: after how long a gathering is given up (the interval,
-    when not set). ``tags``: more tags on every point of this input.
+    when not set). ``name``: what its own readings and the log call it, where one type is used twice.
+    ``tags``: more tags on every point of this input.
     """
 
     interval: Duration = Duration(10_000)
     deadline: Duration | None = None
+    name: str | None = None
     tags: dict[str, str] = {}
 
     def problems(self) -> Sequence[tuple[str, str]]:

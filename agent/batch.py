@@ -1,0 +1,110 @@
+"""Gathers encoded lines into batches, and puts each batch into the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from typing import Literal
+
+import zstandard
+
+from agent.outbox import Outbox
+from setpoint.line_protocol import encode_point
+from setpoint.reading import Point
+
+log = logging.getLogger(__name__)
+
+Compression = Literal["zstd", "gzip", "none"]
+
+
+def compressor(kind: Compression) -> Callable[[bytes], bytes]:
+    """What makes a body smaller; the collector tells the kinds apart by their first bytes."""
+    if kind == "zstd":
+        return zstandard.ZstdCompressor(level=3).compress
+    if kind == "gzip":
+        return lambda body: gzip.compress(body, 6, mtime=0)
+    return lambda body: body
+
+
+class Batcher:
+    """Collects lines until ``flush_s`` has passed since the first, or ``batch_bytes`` are there.
+
+    ``on_stored`` is called after a batch is safely in the outbox.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        executor: Executor,
+        *,
+        host: str,
+        flush_s: float,
+        batch_bytes: int,
+        compression: Compression,
+        on_stored: Callable[[], None],
+    ) -> None:
+        self._outbox = outbox
+        self._executor = executor
+        self._host = {"host": host}
+        self._flush_s = flush_s
+        self._batch_bytes = batch_bytes
+        self._compress = compressor(compression)
+        self._on_stored = on_stored
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._readings = 0
+        self._due: asyncio.TimerHandle | None = None
+        self._flushing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, points: Iterable[Point], time_ms: int, tags: dict[str, str]) -> int:
+        """Takes points; ``time_ms`` is for those without a time. Returns how many readings they hold."""
+        before = self._readings
+        for point in points:
+            line = encode_point(
+                point.measurement,
+                {**tags, **point.tags, **self._host},
+                point.fields,
+                time_ms if point.time_ms is None else point.time_ms,
+            )
+            if line:
+                self._lines.append(line)
+                self._size += len(line) + 1
+                self._readings += len(point.fields)
+        if self._size >= self._batch_bytes:
+            self._start_flush()
+        elif self._lines and self._due is None:
+            self._due = asyncio.get_running_loop().call_later(self._flush_s, self._start_flush)
+        return self._readings - before
+
+    def _start_flush(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.flush())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def flush(self) -> None:
+        """Returns when all that was added before is in the outbox (or counted there as dropped)."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        async with self._flushing:
+            lines, readings = self._lines, self._readings
+            self._lines, self._size, self._readings = [], 0, 0
+            if not lines:
+                return
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._store, lines, readings)
+        self._on_stored()
+
+    def _store(self, lines: list[bytes], readings: int) -> None:
+        """Cuts the lines into bodies of about ``batch_bytes`` and appends each."""
+        start, size = 0, 0
+        share = readings / len(lines)
+        for end, line in enumerate(lines, 1):
+            size += len(line) + 1
+            if size >= self._batch_bytes or end == len(lines):
+                body = b"\n".join(lines[start:end]) + b"\n"
+                self._outbox.append(self._compress(body), round(share * (end - start)))
+                start, size = end, 0

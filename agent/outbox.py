@@ -1,0 +1,427 @@
+"""The durable queue between gathering and the broker: what is in it survives a kill, and leaves by ack only.
+
+SQLite in WAL mode with ``synchronous=FULL``: ``append`` returns when the batch is on the disk. A batch's id
+is ``<epoch>.<sequence>.<hash of the body>``; the epoch is new at every start and after a step of the clock,
+so that a restored snapshot or a cloned machine cannot use an id twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from setpoint.batch_header import body_hash
+
+log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS batches (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    epoch TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    readings INTEGER NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS batch_id ON batches (epoch, sequence);
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+
+# A wall clock that moved this much against the monotonic one was stepped; slewing is far slower.
+_CLOCK_STEP_S = 2.0
+# How long the clock must have been steady before batches are dropped for their age: a machine that boots
+# with a dead real-time clock is set right by NTP within minutes.
+_STEADY_CLOCK_S = 3600.0
+
+
+class OutboxError(Exception):
+    """The outbox cannot be used; the text says why and what to do."""
+
+
+class Owner(NamedTuple):
+    """Whose readings an outbox holds. An empty ``machine`` is one that could not be told."""
+
+    site: str
+    agent: str
+    machine: str
+
+
+class Queued(NamedTuple):
+    """A batch as it waits. ``low`` is the lowest sequence of its epoch that is still unacked."""
+
+    n: int
+    epoch: str
+    sequence: int
+    hash: str
+    low: int
+    readings: int
+    body: bytes
+
+    @property
+    def id(self) -> str:
+        return f"{self.epoch}.{self.sequence}.{self.hash}"
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What waits, and what was ever lost (counted since the outbox was made)."""
+
+    batches: int
+    bytes: int
+    oldest_ms: int | None
+    dropped_readings: int
+    rejected_readings: int
+
+
+def new_epoch(now_ms: int) -> str:
+    """An epoch that no other start of any agent uses: the time, and 40 random bits."""
+    return f"{now_ms:x}-{secrets.token_hex(5)}"
+
+
+class Outbox:
+    """One agent's queue on disk. Its methods may be called from any thread."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int,
+        max_age_ms: int,
+        ballast_bytes: int,
+    ) -> None:
+        self._path = folder / "outbox.db"
+        self._ballast = folder / "outbox.ballast"
+        self._max_bytes = max_bytes
+        self._max_age_ms = max_age_ms
+        self._ballast_bytes = ballast_bytes
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._epoch = ""
+        self._sequence = 0
+        self._bytes = 0
+        self._batches = 0
+        self._clock_offset = 0.0
+        self._steady_since = 0.0
+        self._unsaved_drops = 0
+        self.clock_steps = 0
+
+    # -- opening and owning ------------------------------------------------------------------------
+
+    def open(self) -> Owner | None:
+        """Opens the file, making it when there is none; returns whose it is (None: nobody's yet).
+
+        OutboxError when another process has it, or when it is not a database.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._reserve_ballast()
+        try:
+            try:
+                self._connect()
+            except sqlite3.OperationalError as error:
+                if not _disk_full(error):
+                    raise
+                self._free_ballast()
+                self._connect()
+        except sqlite3.Error as error:
+            if "locked" in str(error):
+                raise OutboxError(
+                    f"{self._path} is in use by another process; "
+                    "is this agent running already? Give each agent a data folder of its own"
+                ) from None
+            raise OutboxError(f"{self._path} cannot be opened: {error}") from None
+        row = self._one("SELECT count(*), coalesce(sum(length(body)), 0) FROM batches")
+        self._batches, self._bytes = row
+        self._begin_epoch()
+        values = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
+        if "agent" not in values:
+            return None
+        return Owner(values["site"], values["agent"], values["machine"])
+
+    def _connect(self) -> None:
+        self._db = sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)
+        # Exclusive: one process owns the file, and the lock says so on every platform.
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA wal_autocheckpoint=128")
+        self._db.execute("PRAGMA journal_size_limit=1048576")
+        self._db.execute("PRAGMA cache_size=-256")
+        self._db.executescript(_SCHEMA)
+
+    def bind(self, owner: Owner) -> None:
+        """Makes the outbox this agent's. OutboxError when it still holds another's batches."""
+        values = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
+        if self._batches and "agent" in values:
+            held = Owner(values["site"], values["agent"], values["machine"])
+            same_machine = not held.machine or not owner.machine or held.machine == owner.machine
+            if held[:2] != owner[:2] or not same_machine:
+                raise OutboxError(_foreign(self._path, self._batches, held, owner))
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                [("site", owner.site), ("agent", owner.agent), ("machine", owner.machine)],
+            )
+
+    def close(self) -> None:
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    # -- filling -----------------------------------------------------------------------------------
+
+    def append(self, body: bytes, readings: int) -> bool:
+        """Stores a batch; returns when it is on the disk. False when even dropping the oldest made no room:
+        then these readings are counted as dropped.
+        """
+        digest = body_hash(body)
+        with self._lock:
+            self._watch_clock()
+            self._make_room(len(body))
+            now_ms = time.time_ns() // 1_000_000
+            row = (self._epoch, self._sequence + 1, digest, now_ms, readings, body)
+            try:
+                self._with_room(lambda: self._insert(row), needed=len(body))
+            except sqlite3.OperationalError as error:
+                if not _disk_full(error):
+                    raise
+                self._unsaved_drops += readings
+                log.error("outbox: no room in %s; %d readings dropped", self._path.parent, readings)
+                return False
+            self._sequence += 1
+            self._batches += 1
+            self._bytes += len(body)
+            self._reserve_ballast()
+            return True
+
+    def _insert(self, row: tuple[str, int, str, int, int, bytes]) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO batches (epoch, sequence, hash, created_ms, readings, body) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                row,
+            )
+            if self._unsaved_drops:
+                _count(db, "dropped_readings", self._unsaved_drops)
+        self._unsaved_drops = 0
+
+    def _with_room(self, action: Callable[[], _T], needed: int) -> _T:
+        """What ``action`` returns; on a full disk the ballast and then the oldest batches make room for it."""
+        for attempt in range(3):
+            try:
+                return action()
+            except sqlite3.OperationalError as error:
+                if not _disk_full(error) or attempt == 2:
+                    raise
+                if not attempt:
+                    log.warning("outbox: the disk of %s is full", self._path.parent)
+                self._free_ballast()
+                if needed:
+                    # Twice the size: SQLite writes the pages to its log first.
+                    self._drop_oldest(until_freed=2 * needed * (attempt + 1))
+        raise AssertionError("unreachable")
+
+    def _make_room(self, size: int) -> None:
+        """Drops the oldest batches while the outbox is over its bounds."""
+        over = self._bytes + size - self._max_bytes
+        if over > 0:
+            self._drop_oldest(until_freed=over)
+        if self._max_age_ms and time.monotonic() - self._steady_since > _STEADY_CLOCK_S:
+            self._drop_older(time.time_ns() // 1_000_000 - self._max_age_ms)
+
+    def _drop_oldest(self, until_freed: int) -> None:
+        rows: list[tuple[int, int, int]] = []
+        freed = 0
+        for n, readings, size in self._connection.execute(
+            "SELECT n, readings, length(body) FROM batches ORDER BY n"
+        ):
+            if freed >= until_freed:
+                break
+            rows.append((n, readings, size))
+            freed += size
+        self._drop(rows)
+
+    def _drop_older(self, than_ms: int) -> None:
+        self._drop(
+            self._connection.execute(
+                "SELECT n, readings, length(body) FROM batches WHERE created_ms < ? ORDER BY n", (than_ms,)
+            ).fetchall()
+        )
+
+    def _drop(self, rows: Sequence[tuple[int, int, int]]) -> None:
+        if not rows:
+            return
+        readings = sum(r for _, r, _ in rows)
+        try:
+            with self._transaction() as db:
+                db.executemany("DELETE FROM batches WHERE n = ?", [(n,) for n, _, _ in rows])
+                _count(db, "dropped_readings", readings)
+        except sqlite3.OperationalError as error:
+            if not _disk_full(error):
+                raise
+            log.error("outbox: the disk is so full that nothing can even be deleted: %s", error)
+            return
+        self._batches -= len(rows)
+        self._bytes -= sum(s for _, _, s in rows)
+        log.warning("outbox: dropped the %d oldest batches (%d readings)", len(rows), readings)
+        with contextlib.suppress(sqlite3.OperationalError):  # only gives the log's space back early
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    # -- emptying ----------------------------------------------------------------------------------
+
+    def next_batches(self, oldest: int, newest: int, skip: Collection[int] = ()) -> list[Queued]:
+        """Up to ``oldest`` batches from the old end and ``newest`` from the new one, without those in
+        ``skip`` (by ``n``), in order of age.
+        """
+        with self._lock:
+            marks = ",".join("?" * len(skip))
+            query = (
+                "SELECT n, epoch, sequence, hash, readings, body, (SELECT min(sequence) FROM batches o "
+                f"WHERE o.epoch = b.epoch) FROM batches b WHERE n NOT IN ({marks}) ORDER BY n"
+            )
+            rows = self._connection.execute(f"{query} LIMIT ?", (*skip, oldest)).fetchall()
+            if newest and len(rows) == oldest:
+                rows += self._connection.execute(f"{query} DESC LIMIT ?", (*skip, newest)).fetchall()
+        found = {n: Queued(n, e, s, h, low, r, bytes(body)) for n, e, s, h, r, body, low in rows}
+        return [found[n] for n in sorted(found)]
+
+    def remove(self, acked: Mapping[str, int]) -> list[int]:
+        """Deletes acked batches, given as id and how many of its readings were refused; returns the ``n``
+        of those that were there.
+        """
+        with self._lock:
+            removed = self._with_room(lambda: self._delete(acked), needed=0)
+            self._batches -= len(removed)
+            self._bytes -= sum(size for _, size in removed)
+            self._reserve_ballast()
+        return [n for n, _ in removed]
+
+    def _delete(self, acked: Mapping[str, int]) -> list[tuple[int, int]]:
+        removed: list[tuple[int, int]] = []
+        with self._transaction() as db:
+            for batch_id, refused in acked.items():
+                epoch, sequence, digest = (batch_id.split(".") + ["", ""])[:3]
+                if not sequence.isdecimal():
+                    continue
+                rows = db.execute(
+                    "DELETE FROM batches WHERE epoch = ? AND sequence = ? AND hash = ? "
+                    "RETURNING n, length(body)",
+                    (epoch, int(sequence), digest),
+                ).fetchall()
+                removed += rows
+                if rows and refused:
+                    _count(db, "rejected_readings", refused)
+        return removed
+
+    def discard(self) -> int:
+        """Throws everything away; returns how many batches that were."""
+        with self._lock, self._transaction() as db:
+            gone = db.execute("DELETE FROM batches").rowcount
+            db.execute("DELETE FROM meta WHERE key IN ('site', 'agent', 'machine')")
+        self._batches = self._bytes = 0
+        return gone
+
+    # -- looking -----------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> str:
+        return self._epoch
+
+    def depth(self) -> Depth:
+        with self._lock:
+            counts = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
+            oldest = self._one("SELECT min(created_ms) FROM batches")[0]
+        return Depth(
+            batches=self._batches,
+            bytes=self._bytes,
+            oldest_ms=oldest,
+            dropped_readings=counts.get("dropped_readings", 0) + self._unsaved_drops,
+            rejected_readings=counts.get("rejected_readings", 0),
+        )
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise OutboxError(f"{self._path} is not open")
+        return self._db
+
+    def _one(self, query: str) -> tuple[int, ...]:
+        row: tuple[int, ...] = self._connection.execute(query).fetchone()
+        return row
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        db = self._connection
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def _begin_epoch(self) -> None:
+        self._epoch = new_epoch(time.time_ns() // 1_000_000)
+        self._sequence = 0
+        self._clock_offset = time.time() - time.monotonic()
+        self._steady_since = time.monotonic()
+
+    def _watch_clock(self) -> None:
+        if abs(time.time() - time.monotonic() - self._clock_offset) > _CLOCK_STEP_S:
+            step = time.time() - time.monotonic() - self._clock_offset
+            log.warning("the clock was stepped by %+.1f s; a new epoch begins", step)
+            self.clock_steps += 1
+            self._begin_epoch()
+
+    def _reserve_ballast(self) -> None:
+        """A file of real bytes that can be given up on a full disk, where SQLite cannot even delete."""
+        try:
+            if self._ballast.exists() and self._ballast.stat().st_size >= self._ballast_bytes:
+                return
+            if shutil.disk_usage(self._path.parent).free < 1.25 * self._ballast_bytes:
+                return
+            with self._ballast.open("wb") as file:
+                # Not a sparse file, and nothing that a compressing file system makes small.
+                file.write(secrets.token_bytes(self._ballast_bytes))
+        except OSError:
+            # No room for ballast now: giving it straight back leaves the room to the batches.
+            self._free_ballast()
+
+    def _free_ballast(self) -> None:
+        with contextlib.suppress(OSError):
+            self._ballast.unlink(missing_ok=True)
+
+
+def _count(db: sqlite3.Connection, key: str, more: int) -> None:
+    db.execute(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value",
+        (key, more),
+    )
+
+
+def _disk_full(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
+def _foreign(path: Path, batches: int, held: Owner, owner: Owner) -> str:
+    def tell(o: Owner) -> str:
+        return f'agent "{o.agent}" of site "{o.site}"' + (f" on machine {o.machine[:8]}" if o.machine else "")
+
+    return (
+        f"{path} holds {batches} unsent batches of {tell(held)}, and this is {tell(owner)}. "
+        "Deliver them with `setpoint agent drain`, or throw them away with `setpoint agent discard`"
+    )
