@@ -40,11 +40,12 @@ def body_hash(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=8).hexdigest()
 
 
-def encode_header(header: BatchHeader) -> bytes:
+def encode_header(epoch: str, sequence: int, body_hash: str, low: int, sent_ns: int) -> bytes:
     """The header line with its newline. ValueError when `parse_header` would not take it."""
-    line = f"# setpoint batch={header.batch_id} low={header.low} sent={header.sent_ns}".encode()
+    header = BatchHeader(epoch, sequence, body_hash, low, sent_ns)
+    line = f"# setpoint batch={header.batch_id} low={low} sent={sent_ns}".encode()
     if parse_header(line) != header:
-        raise ValueError(f"no valid batch header: {header}")
+        raise ValueError(f"not a valid batch header: {line!r}")
     return line + b"\n"
 
 
