@@ -53,7 +53,7 @@ class Batcher:
         self._batch_bytes = batch_bytes
         self._compress = compressor(compression)
         self._on_stored = on_stored
-        self._lines: list[bytes] = []
+        self._lines: list[tuple[bytes, int]] = []
         self._size = 0
         self._readings = 0
         self._due: asyncio.TimerHandle | None = None
@@ -71,7 +71,7 @@ class Batcher:
                 time_ms if point.time_ms is None else point.time_ms,
             )
             if line:
-                self._lines.append(line)
+                self._lines.append((line, len(point.fields)))
                 self._size += len(line) + 1
                 self._readings += len(point.fields)
         if self._size >= self._batch_bytes:
@@ -91,20 +91,20 @@ class Batcher:
             self._due.cancel()
             self._due = None
         async with self._flushing:
-            lines, readings = self._lines, self._readings
-            self._lines, self._size, self._readings = [], 0, 0
+            lines, self._lines, self._size, self._readings = self._lines, [], 0, 0
             if not lines:
                 return
-            await asyncio.get_running_loop().run_in_executor(self._executor, self._store, lines, readings)
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._store, lines)
         self._on_stored()
 
-    def _store(self, lines: list[bytes], readings: int) -> None:
+    def _store(self, lines: list[tuple[bytes, int]]) -> None:
         """Cuts the lines into bodies of about ``batch_bytes`` and appends each."""
-        start, size = 0, 0
-        share = readings / len(lines)
-        for end, line in enumerate(lines, 1):
+        body: list[bytes] = []
+        size = readings = 0
+        for position, (line, fields) in enumerate(lines, 1):
+            body.append(line)
             size += len(line) + 1
-            if size >= self._batch_bytes or end == len(lines):
-                body = b"\n".join(lines[start:end]) + b"\n"
-                self._outbox.append(self._compress(body), round(share * (end - start)))
-                start, size = end, 0
+            readings += fields
+            if size >= self._batch_bytes or position == len(lines):
+                self._outbox.append(self._compress(b"\n".join(body) + b"\n"), readings)
+                body, size, readings = [], 0, 0

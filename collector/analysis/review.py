@@ -1,0 +1,60 @@
+"""What a check is given: a plan, a window, statistics for every planned subject, and what was seen at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from collector.analysis.statistics import Statistics
+from collector.store.base import SeriesSeen
+from setpoint.plan import Limits, Plan, PlanPoint
+from setpoint.reading import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The reviewed time [start, end), UTC milliseconds. ``complete``: the whole review period is over and
+    inside; a running period can show a gap, but never that there is none.
+    """
+
+    start_ms: int
+    end_ms: int
+    complete: bool
+    label: str
+    """The period as people name it: ``2026-10``, ``2026-W41``, ``2026-10-03``, ``2026-Q4``, ``2026``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectReview:
+    """One subject of a plan point. ``tags`` are those the plan's ``where`` and overrides were matched with.
+
+    ``named``: the plan names it, so it must exist even if nothing ever reported it. ``since_ms``: from when
+    on it is expected, at least the window's start. ``last_ms``: its newest sample, also before the window.
+    """
+
+    subject: Subject
+    tags: Mapping[str, str]
+    limits: Limits
+    statistics: Statistics
+    named: bool
+    since_ms: int
+    last_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PointReview:
+    point: PlanPoint
+    subjects: Sequence[SubjectReview]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """``series`` are all that were seen in the window, planned or not; ``agents`` maps the name of every
+    known agent to the time of its newest reading.
+    """
+
+    plan: Plan
+    window: Window
+    points: Sequence[PointReview]
+    series: Sequence[SeriesSeen]
+    agents: Mapping[str, int]
