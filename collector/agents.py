@@ -1,0 +1,63 @@
+"""Which agents there are, and how they do: from their status messages and their batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from setpoint.status import Status
+
+
+@dataclass(slots=True)
+class AgentState:
+    """``last_ms``: the newest reading's arrival; ``state`` is what the agent (or its last will) said."""
+
+    site: str
+    name: str
+    state: str = "unknown"
+    since_ms: int | None = None
+    reason: str = ""
+    version: str = ""
+    platform: str = ""
+    inputs: dict[str, int] = field(default_factory=dict)
+    first_ms: int | None = None
+    last_ms: int | None = None
+    batches: int = 0
+    readings: int = 0
+    rejected_readings: int = 0
+    clock_offset_ms: int = 0
+    """How far the newest refused time was off, 0 when none was refused."""
+
+
+class Agents:
+    """Every agent that was heard of."""
+
+    def __init__(self) -> None:
+        self._agents: dict[tuple[str, str], AgentState] = {}
+
+    def get(self, site: str, name: str) -> AgentState:
+        return self._agents.setdefault((site, name), AgentState(site, name))
+
+    def heard(self, site: str, name: str, status: Status | None) -> None:
+        """Takes a status message; None is a cleared one, and removes the agent."""
+        if status is None:
+            self._agents.pop((site, name), None)
+            return
+        agent = self.get(site, name)
+        agent.state = status.state
+        agent.since_ms = status.since_ms
+        agent.reason = status.reason
+        if status.state == "online":
+            agent.version = status.version
+            agent.platform = status.platform
+            agent.inputs = dict(status.inputs)
+
+    def restore(self, names: Iterable[tuple[str, int, int]]) -> None:
+        """Makes agents known by (name, first, last) of readings that are in the store already."""
+        for name, first_ms, last_ms in names:
+            agent = next((a for a in self._agents.values() if a.name == name), None) or self.get("", name)
+            agent.first_ms, agent.last_ms = first_ms, last_ms
+
+    def all(self) -> Sequence[AgentState]:
+        """All agents, by site and name."""
+        return [self._agents[key] for key in sorted(self._agents)]

@@ -1,0 +1,50 @@
+"""The bounded queue between the network and the store."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+
+class Incoming(NamedTuple):
+    """A payload as it came, with the time at which it did (UTC milliseconds)."""
+
+    topic: str
+    payload: bytes
+    received_ms: int
+
+
+class Inbox:
+    """Bounded in bytes, not in messages: one message may be a thousand times as large as another.
+
+    What does not fit is dropped and counted; nobody acked it, so it comes again.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._queue: asyncio.Queue[Incoming] = asyncio.Queue()
+        self.bytes = 0
+        self.dropped_messages = 0
+
+    def put(self, message: Incoming) -> bool:
+        """Whether there was room."""
+        size = len(message.payload)
+        if self.bytes + size > self._max_bytes:
+            self.dropped_messages += 1
+            return False
+        self.bytes += size
+        self._queue.put_nowait(message)
+        return True
+
+    async def group(self, max_bytes: int) -> list[Incoming]:
+        """Waits for a message and returns it with those behind it, up to ``max_bytes`` in all."""
+        messages = [await self._queue.get()]
+        size = len(messages[0].payload)
+        while size < max_bytes and not self._queue.empty():
+            messages.append(self._queue.get_nowait())
+            size += len(messages[-1].payload)
+        self.bytes -= size
+        return messages
+
+    def __len__(self) -> int:
+        return self._queue.qsize()

@@ -1,0 +1,207 @@
+"""The register: findings and their life, and every plan revision that was ever run."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from setpoint.finding import Finding, State, Verdict
+
+_MIGRATIONS: Sequence[str] = (
+    """
+    CREATE TABLE revisions (
+        hash TEXT PRIMARY KEY, revision INTEGER NOT NULL, approved_by TEXT NOT NULL,
+        approved_on TEXT NOT NULL, text TEXT NOT NULL, first_ms INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE points (
+        id TEXT NOT NULL, definition TEXT NOT NULL, first_ms INTEGER NOT NULL, PRIMARY KEY (id, definition)
+    ) WITHOUT ROWID;
+    CREATE TABLE findings (
+        id TEXT PRIMARY KEY, state TEXT NOT NULL, point TEXT, definition TEXT NOT NULL,
+        first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, data BLOB NOT NULL
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+class RegisterError(Exception):
+    """The register cannot be used; the text says why."""
+
+
+class Revision(NamedTuple):
+    """A plan as it was run. ``approved_on`` is an ISO date, empty when the plan names none."""
+
+    hash: str
+    revision: int
+    approved_by: str
+    approved_on: str
+    text: str
+    first_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one review changed."""
+
+    opened: list[Finding] = field(default_factory=list)
+    closed: list[Finding] = field(default_factory=list)
+    superseded: list[Finding] = field(default_factory=list)
+
+
+class Register:
+    """A SQLite file. Its methods may be called from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(_MIGRATIONS):
+            self._db.close()
+            raise RegisterError(
+                f"{path} has schema version {version}, and this program knows none above {len(_MIGRATIONS)}; "
+                "install the version that wrote it, or a newer one"
+            )
+        for number in range(version, len(_MIGRATIONS)):
+            self._db.executescript(
+                f"BEGIN; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+            )
+
+    # -- plan revisions ----------------------------------------------------------------------------
+
+    def activate(self, revision: Revision, definitions: Mapping[str, str]) -> None:
+        """Records that this revision is run from ``revision.first_ms`` on, if it was not before, and since
+        when each point (id → hash of its definition) is planned as it is.
+        """
+        with self._lock, self._db:
+            self._db.execute("BEGIN")
+            self._db.execute("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?, ?)", revision)
+            self._db.executemany(
+                "INSERT OR IGNORE INTO points VALUES (?, ?, ?)",
+                [(point, definition, revision.first_ms) for point, definition in definitions.items()],
+            )
+
+    def revisions(self) -> list[Revision]:
+        """Every revision that was run, oldest first."""
+        with self._lock:
+            rows = self._db.execute("SELECT * FROM revisions ORDER BY first_ms").fetchall()
+        return [Revision(*row) for row in rows]
+
+    def planned_since(self) -> dict[str, int]:
+        """For each point id, since when it has been planned in any form (UTC milliseconds)."""
+        with self._lock:
+            rows = self._db.execute("SELECT id, min(first_ms) FROM points GROUP BY id").fetchall()
+        return dict(rows)
+
+    # -- findings ----------------------------------------------------------------------------------
+
+    def apply(
+        self, verdicts: Iterable[Verdict], definitions: Mapping[str, str], revision: int, now_ms: int
+    ) -> Changes:
+        """Takes a review's verdicts, judged by plan revision ``revision``, in one transaction.
+
+        A gap opens its finding, or keeps it open. Only "no gap" ends one: it closes it, or, where the point
+        was defined otherwise when the gap was seen, supersedes it. So does taking the point, or the subject,
+        out of the plan. "Cannot tell" changes nothing.
+        """
+        changes = Changes()
+        with self._lock, self._db:
+            self._db.execute("BEGIN")
+            open_ones = {
+                row[0]: (row[1], msgspec.json.decode(row[2], type=Finding))
+                for row in self._db.execute("SELECT id, definition, data FROM findings WHERE state = 'open'")
+            }
+            judged = set()
+            for verdict in verdicts:
+                judged.add(verdict.id)
+                if verdict.answer == "gap" and verdict.finding is not None:
+                    self._keep_open(verdict.finding, definitions, now_ms, changes)
+                elif verdict.answer == "no gap" and verdict.id in open_ones:
+                    definition, finding = open_ones[verdict.id]
+                    current = definitions.get(finding.point or "", "")
+                    self._end(finding, definition, revision if definition != current else None, now_ms, changes)
+            for number, (definition, finding) in open_ones.items():
+                if finding.point and number not in judged and definitions.get(finding.point) != definition:
+                    self._end(finding, definition, revision, now_ms, changes)
+        return changes
+
+    def _keep_open(
+        self, finding: Finding, definitions: Mapping[str, str], now_ms: int, changes: Changes
+    ) -> None:
+        row = self._db.execute("SELECT state, data FROM findings WHERE id = ?", (finding.id,)).fetchone()
+        known = msgspec.json.decode(row[1], type=Finding) if row else None
+        current = msgspec.structs.replace(
+            finding,
+            state="open",
+            first_seen_ms=known.first_seen_ms if known else now_ms,
+            last_seen_ms=now_ms,
+            closed_ms=None,
+            superseded_by=None,
+        )
+        self._save(current, definitions.get(finding.point or "", ""))
+        if known is None or known.state != "open":
+            changes.opened.append(current)
+
+    def _end(
+        self, finding: Finding, definition: str, superseded_by: int | None, now_ms: int, changes: Changes
+    ) -> None:
+        ended = msgspec.structs.replace(
+            finding,
+            state="closed" if superseded_by is None else "superseded",
+            closed_ms=now_ms,
+            superseded_by=superseded_by,
+        )
+        self._save(ended, definition)
+        (changes.closed if superseded_by is None else changes.superseded).append(ended)
+
+    def _save(self, finding: Finding, definition: str) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                finding.id,
+                finding.state,
+                finding.point,
+                definition,
+                finding.first_seen_ms,
+                finding.last_seen_ms,
+                msgspec.json.encode(finding),
+            ),
+        )
+
+    def findings(self, state: State | None = None) -> list[Finding]:
+        """The findings in a state (all, without one): critical first, then by age."""
+        query = "SELECT data FROM findings" + (" WHERE state = ?" if state else "")
+        with self._lock:
+            rows = self._db.execute(query, (state,) if state else ()).fetchall()
+        order = {"critical": 0, "warning": 1, "info": 2}
+        found = [msgspec.json.decode(row[0], type=Finding) for row in rows]
+        return sorted(found, key=lambda f: (order[f.severity], f.first_seen_ms, f.id))
+
+    def finding(self, finding_id: str) -> Finding | None:
+        """The finding with this id."""
+        with self._lock:
+            row = self._db.execute("SELECT data FROM findings WHERE id = ?", (finding_id,)).fetchone()
+        return msgspec.json.decode(row[0], type=Finding) if row else None
+
+    # -- keeping -----------------------------------------------------------------------------------
+
+    def backup(self, path: Path) -> None:
+        """Writes a copy as of now to a new file."""
+        with self._lock:
+            copy = sqlite3.connect(path)
+            try:
+                self._db.backup(copy)
+            finally:
+                copy.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()

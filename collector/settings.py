@@ -1,0 +1,109 @@
+"""What ``collector.yaml`` can say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from setpoint.broker_settings import BrokerSettings
+from setpoint.config import Loaded, load
+from setpoint.topics import is_name
+from setpoint.units import Duration, Size
+
+
+class CollectorIdentity(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``name`` tells collectors apart at the broker; ``data`` is the folder of store and register."""
+
+    name: str = "collector"
+    data: str = "data/collector"
+    plan: str = "config/plan.yaml"
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        return [] if is_name(self.name) else [("name", f'expected letters, digits, ". _ -", got "{self.name}"')]
+
+
+class EmbeddedBroker(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where `setpoint up` starts its own broker. To let other hosts' agents in, listen on 0.0.0.0."""
+
+    listen: str = "127.0.0.1"
+    port: int = 1883
+    data: str = "data/broker"
+
+
+class Source(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Another publisher's topic (Telegraf, a script): line protocol without acks."""
+
+    topic: str
+    site: str = "hq"
+
+
+class ReceiveSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Bounds of what is taken in. ``queue``: bytes that wait for the store; what comes above is dropped
+    unacked, and comes again. ``group``: the most that one commit takes.
+    """
+
+    queue: Size = Size(64_000_000)
+    group: Size = Size(8_000_000)
+    payload: Size = Size(1_048_576)
+    body: Size = Size(8_388_608)
+    line: Size = Size(65_536)
+    tags_per_line: int = 32
+    series_per_agent: int = 100_000
+    new_series_per_agent_hour: int = 20_000
+    future: Duration = Duration(300_000)
+    rejected: Size = Size(50_000_000)
+
+
+class DuckDBSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="engine", tag="duckdb"):
+    """The embedded store: a file in the data folder. ``retention``: how long readings are kept."""
+
+    retention: Duration = Duration(400 * 86_400_000)
+    memory: Size = Size(1_000_000_000)
+    threads: int = 2
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        found = []
+        if self.memory < 100_000_000:
+            found.append(("memory", f"expected at least 100MB, got {int(self.memory)} bytes"))
+        if self.threads < 1:
+            found.append(("threads", f"expected at least 1, got {self.threads}"))
+        return found
+
+
+class WebSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The page and the API. They show everything and ask nobody who he is: keep them on loopback, or
+    behind a proxy that does.
+    """
+
+    listen: str = "127.0.0.1"
+    port: int = 8480
+
+
+class ReviewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``every``: how often the running period is looked at again."""
+
+    every: Duration = Duration(60_000)
+
+
+class LogSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class CollectorSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    collector: CollectorIdentity = msgspec.field(default_factory=CollectorIdentity)
+    broker: BrokerSettings = msgspec.field(default_factory=BrokerSettings)
+    embedded_broker: EmbeddedBroker = msgspec.field(default_factory=EmbeddedBroker)
+    sources: list[Source] = []
+    receive: ReceiveSettings = msgspec.field(default_factory=ReceiveSettings)
+    store: DuckDBSettings = msgspec.field(default_factory=DuckDBSettings)
+    review: ReviewSettings = msgspec.field(default_factory=ReviewSettings)
+    web: WebSettings = msgspec.field(default_factory=WebSettings)
+    log: LogSettings = msgspec.field(default_factory=LogSettings)
+
+
+def load_settings(path: Path) -> Loaded[CollectorSettings]:
+    """The settings in the file. ConfigError with everything that is wrong in it."""
+    return load(path, CollectorSettings)

@@ -1,0 +1,310 @@
+"""The embedded store: one DuckDB file, owned by one process.
+
+One thread writes, in one transaction per call; readers have cursors of their own and see the last commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from collector.series import SeriesTable
+from collector.store.base import (
+    Batch,
+    Metric,
+    Selector,
+    SeriesKey,
+    SeriesSeen,
+    StoreUnavailable,
+    Train,
+    WriteResult,
+)
+from collector.store.deliveries import Deliveries, DeliveryRow
+from collector.store.schema import SchemaError, migrate
+from setpoint.reading import Subject, subject_of
+
+log = logging.getLogger(__name__)
+
+
+class DuckDBStore:
+    """Opening it may raise StoreUnavailable (another process owns the file) or SchemaError."""
+
+    def __init__(
+        self,
+        path: Path,
+        series: SeriesTable,
+        *,
+        memory_bytes: int = 1 << 30,
+        threads: int = 2,
+    ) -> None:
+        self._path = path
+        self._series = series
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = duckdb.connect(
+                str(path),
+                config={
+                    "memory_limit": f"{memory_bytes // 1_000_000}MB",
+                    "threads": str(threads),
+                    "temp_directory": str(path.parent / "spill"),
+                    # A column store sorts nothing for us; keeping the insertion order costs memory.
+                    "preserve_insertion_order": "false",
+                },
+            )
+        except duckdb.IOException as error:
+            if "lock" in str(error):
+                raise StoreUnavailable(
+                    f"{path} is owned by another process ({_lock_holder(error)}). A DuckDB store has one "
+                    "collector; for several, use InfluxDB or VictoriaMetrics"
+                ) from None
+            raise StoreUnavailable(f"{path} cannot be opened: {error}") from None
+        self._read = self._db.cursor()
+        try:
+            before, after = migrate(self._db)
+        except SchemaError:
+            self._db.close()
+            raise
+        if 0 < before < after:
+            log.info("store %s: brought from schema version %d to %d", path, before, after)
+        self._deliveries = Deliveries(
+            DeliveryRow(*row) for row in self._db.execute("SELECT * FROM batches").fetchall()
+        )
+        self._saved_series = self._restore_series()
+        self._writer = ThreadPoolExecutor(1, "store")
+
+    def _restore_series(self) -> int:
+        rows = self._db.execute(
+            "SELECT id, measurement, tags, field, type, first_ms FROM series ORDER BY id"
+        ).fetchall()
+        for number, measurement, tags, field, kind, first_ms in rows:
+            key = SeriesKey(measurement, tuple((k, v) for k, v in json.loads(tags)), field)
+            self._series.restore(number, key, kind, first_ms)
+        latest = self._db.execute(
+            "SELECT series_id, max(t) AS t, arg_max(value, t) AS value FROM points GROUP BY ALL"
+        ).fetchnumpy()
+        if len(latest["t"]):
+            self._series.observe(
+                np.asarray(latest["series_id"], np.int32),
+                np.asarray(latest["t"], np.int64),
+                np.asarray(latest["value"], np.float64),
+            )
+        return len(rows)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    async def write(self, batches: Sequence[Batch]) -> WriteResult:
+        """Commits the batches, with their ids, in one transaction. Those already stored are left out."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._writer, self._write, batches)
+        except duckdb.Error as error:
+            raise StoreUnavailable(f"{self._path}: {error}") from error
+
+    def _write(self, batches: Sequence[Batch]) -> WriteResult:
+        result = WriteResult()
+        fresh: list[Batch] = []
+        rows: list[DeliveryRow] = []
+        known: set[tuple[str, str, object]] = set()
+        for batch in batches:
+            if batch.id is not None:
+                name = (batch.site, batch.agent, batch.id)
+                if name in known or self._deliveries.is_stored(batch.site, batch.agent, batch.id):
+                    result.repeated += 1
+                    continue
+                known.add(name)
+            fresh.append(batch)
+            if (row := self._deliveries.row(batch)) is not None:
+                rows.append(row)
+        if not fresh:
+            return result
+        until = len(self._series)
+        series = np.concatenate([b.series for b in fresh])
+        time_ms = np.concatenate([b.time_ms for b in fresh])
+        value = np.concatenate([b.value for b in fresh])
+        self._db.execute("BEGIN")
+        try:
+            self._insert_series(until)
+            _insert_points(self._db, series, time_ms, value)
+            _insert_texts(self._db, [text for b in fresh for text in b.texts])
+            _insert_deliveries(self._db, rows)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._saved_series = until
+        self._deliveries.add(rows)
+        result.readings = sum(b.readings for b in fresh)
+        return result
+
+    def _insert_series(self, until: int) -> None:
+        entries = [self._series.entry(n) for n in range(self._saved_series, until)]
+        if not entries:
+            return
+        columns = {
+            "id": np.arange(self._saved_series, until, dtype=np.int32),
+            "measurement": _strings([e.key.measurement for e in entries]),
+            "tags": _strings([json.dumps(e.key.tags, ensure_ascii=False) for e in entries]),
+            "field": _strings([e.key.field for e in entries]),
+            "type": _strings([e.type for e in entries]),
+            "first_ms": np.array([e.first_ms for e in entries], np.int64),
+        }
+        _insert(self._db, "series", columns)
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def train(
+        self,
+        metric: Metric,
+        where: Selector,
+        start_ms: int,
+        end_ms: int,
+        by: tuple[str, ...] | None = None,
+    ) -> Train:
+        """The samples of the metric's subjects, straight from the tables (nothing is copied)."""
+        subjects: dict[Subject, int] = {}
+        numbers: list[int] = []
+        indexes: list[int] = []
+        for number, key in self._series.of_metric(metric.measurement, metric.field):
+            tags = dict(key.tags)
+            if where(tags):
+                subject = subject_of(metric.measurement, tags, by)
+                numbers.append(number)
+                indexes.append(subjects.setdefault(subject, len(subjects)))
+        connection = self._read.cursor()
+        wanted = {"series_id": np.array(numbers, np.int32), "subject": np.array(indexes, np.int32)}
+        connection.execute("CREATE TEMP TABLE wanted AS SELECT * FROM wanted")
+        relation = connection.sql(
+            "SELECT wanted.subject, points.t, points.value FROM points "
+            "JOIN temp.wanted ON wanted.series_id = points.series_id "
+            f"WHERE points.t >= {int(start_ms)} AND points.t < {int(end_ms)}"
+        )
+        del wanted
+        return Train(connection, relation, list(subjects))
+
+    def series(self, since_ms: int) -> Sequence[SeriesSeen]:
+        """Every series with a numeric or text sample at or after ``since_ms``."""
+        with self._read.cursor() as cursor:
+            rows = cursor.execute(
+                "SELECT series_id, min(t), max(t) FROM (SELECT series_id, t FROM points WHERE t >= $since "
+                "UNION ALL SELECT series_id, t FROM texts WHERE t >= $since) GROUP BY series_id ORDER BY 1",
+                {"since": since_ms},
+            ).fetchall()
+        return [SeriesSeen(self._series.entry(n).key, first, last) for n, first, last in rows]
+
+    def count(self) -> int:
+        """How many numeric readings the store holds."""
+        with self._read.cursor() as cursor:
+            row = cursor.execute("SELECT count(*) FROM points").fetchone()
+        return int(row[0]) if row else 0
+
+    # -- keeping -----------------------------------------------------------------------------------
+
+    async def expire(self, before_ms: int) -> int:
+        """Deletes readings older than ``before_ms`` and forgets senders silent since; returns how many."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._expire, before_ms)
+
+    def _expire(self, before_ms: int) -> int:
+        kept = self._deliveries.rows(before_ms)
+        self._db.execute("BEGIN")
+        try:
+            gone = 0
+            for table in ("points", "texts"):
+                row = self._db.execute(f"DELETE FROM {table} WHERE t < ?", [before_ms]).fetchone()
+                gone += int(row[0]) if row else 0
+            self._db.execute("DELETE FROM batches")
+            _insert_deliveries(self._db, kept)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._deliveries = Deliveries(kept)
+        return gone
+
+    async def backup(self, path: Path) -> None:
+        """Writes a copy of the store as of now to a new file; writing goes on meanwhile."""
+        await asyncio.to_thread(self._backup, path)
+
+    def _backup(self, path: Path) -> None:
+        began = time.monotonic()
+        with self._read.cursor() as cursor:
+            row = cursor.execute("SELECT current_database()").fetchone()
+            assert row is not None
+            quoted = str(path).replace("'", "''")
+            cursor.execute(f"ATTACH '{quoted}' AS setpoint_backup")
+            try:
+                cursor.execute(f'COPY FROM DATABASE "{row[0]}" TO setpoint_backup')
+            finally:
+                cursor.execute("DETACH setpoint_backup")
+        log.info("store copied to %s in %.1f s", path, time.monotonic() - began)
+
+    def close(self) -> None:
+        """Waits for a write under way, and lets go of the file."""
+        self._writer.shutdown(wait=True)
+        self._read.close()
+        self._db.close()
+
+
+def _insert(db: duckdb.DuckDBPyConnection, table: str, columns: dict[str, npt.NDArray[np.generic]]) -> None:
+    # Given by a registered name: a column list found through the caller's variables would depend on names.
+    db.register("incoming", columns)
+    try:
+        db.execute(f"INSERT INTO {table} SELECT * FROM incoming")
+    finally:
+        db.unregister("incoming")
+
+
+def _insert_points(
+    db: duckdb.DuckDBPyConnection,
+    series: npt.NDArray[np.int32],
+    time_ms: npt.NDArray[np.int64],
+    value: npt.NDArray[np.float64],
+) -> None:
+    if len(series):
+        _insert(db, "points", {"series_id": series, "t": time_ms, "value": value})
+
+
+def _insert_texts(db: duckdb.DuckDBPyConnection, texts: Sequence[tuple[int, int, str]]) -> None:
+    if texts:
+        series, time_ms, value = zip(*texts, strict=True)
+        _insert(
+            db,
+            "texts",
+            {
+                "series_id": np.array(series, np.int32),
+                "t": np.array(time_ms, np.int64),
+                "value": _strings(list(value)),
+            },
+        )
+
+
+def _insert_deliveries(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryRow]) -> None:
+    if rows:
+        site, agent, epoch, sequence, digest, low, stored_ms = zip(*rows, strict=True)
+        columns = {
+            "site": _strings(list(site)),
+            "agent": _strings(list(agent)),
+            "epoch": _strings(list(epoch)),
+            "sequence": np.array(sequence, np.int64),
+            "hash": _strings(list(digest)),
+            "low": np.array(low, np.int64),
+            "stored_ms": np.array(stored_ms, np.int64),
+        }
+        _insert(db, "batches", columns)
+
+
+def _strings(values: Sequence[str]) -> npt.NDArray[np.generic]:
+    return np.array(values, dtype=object)
+
+
+def _lock_holder(error: duckdb.IOException) -> str:
+    text = str(error)
+    return text[text.find("PID") :].split(")")[0] if "PID" in text else "its lock is held"
