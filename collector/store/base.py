@@ -91,13 +91,19 @@ class Train:
     """The samples of one metric.
 
     ``relation`` has the columns subject INTEGER (index into ``subjects``), t BIGINT (UTC milliseconds),
-    value DOUBLE; at most one row per subject and t, in no particular order. It belongs to the connection
-    ``connection`` and lives as long as that.
+    value DOUBLE, in no particular order; of rows with the same subject and t, readers keep one. It belongs
+    to the connection ``connection`` and lives until that is closed, which leaving the context does.
     """
 
     connection: duckdb.DuckDBPyConnection
     relation: duckdb.DuckDBPyRelation
     subjects: Sequence[Subject]
+
+    def __enter__(self) -> Train:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.connection.close()
 
 
 class SeriesSeen(NamedTuple):

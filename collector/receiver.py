@@ -1,0 +1,200 @@
+"""MQTT in, acks out: the only module of the collector that speaks MQTT, and the only one that acks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import aiomqtt
+
+from collector.agents import Agents
+from collector.inbox import Inbox, Incoming
+from collector.intake import Acks, Intake, Origin
+from collector.settings import Source
+from setpoint.ack import encode_ack
+from setpoint.broker_settings import BrokerSettings
+from setpoint.status import decode_status
+from setpoint.topics import Topic, parse_topic, subscription
+
+log = logging.getLogger(__name__)
+
+_FIRST_DELAY_S = 0.5
+_LONGEST_DELAY_S = 15.0
+_LARGEST_STATUS = 65_536
+
+
+class _Bridge(asyncio.Queue[Any]):
+    """Given to the MQTT client as its message queue: what arrives goes straight on, in the same call.
+
+    Awaiting each message through the client's iterator makes two tasks a message, which costs more than
+    decoding it.
+    """
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__()
+        self._receiver = receiver
+
+    def put_nowait(self, item: aiomqtt.Message) -> None:
+        self._receiver.arrived(item.topic.value, item.payload)
+
+
+class Receiver:
+    """Keeps a connection, takes what comes into the inbox, and acks what the intake has stored."""
+
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        intake: Intake,
+        inbox: Inbox,
+        agents: Agents,
+        *,
+        name: str,
+        sources: Sequence[Source] = (),
+        group_bytes: int = 8_000_000,
+    ) -> None:
+        self._broker = broker
+        self._intake = intake
+        self._inbox = inbox
+        self._agents = agents
+        self._name = name
+        self._sources = sources
+        self._group_bytes = group_bytes
+        self._client: aiomqtt.Client | None = None
+        self._acking: set[asyncio.Task[None]] = set()
+        self.connected = False
+        self.ignored_messages = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Receives until ``stop``; then what is in the inbox is left unacked, and comes again."""
+        stopping = asyncio.create_task(stop.wait())
+        working = asyncio.create_task(self._work())
+        delay = _FIRST_DELAY_S
+        try:
+            while not stop.is_set() and not working.done():
+                try:
+                    await self._session(stopping, working)
+                except (aiomqtt.MqttError, OSError) as error:
+                    log.warning("broker %s: %s", self._broker.address, error or type(error).__name__)
+                if self.connected:
+                    delay = _FIRST_DELAY_S
+                self.connected = False
+                self._client = None
+                if not stop.is_set() and not working.done():
+                    await asyncio.wait({stopping, working}, timeout=delay * random.uniform(0.5, 1.0))
+                    delay = min(2 * delay, _LONGEST_DELAY_S)
+        finally:
+            stopping.cancel()
+            working.cancel()
+            await asyncio.wait({working})
+        if not working.cancelled():
+            working.result()
+
+    async def _session(self, stopping: asyncio.Task[bool], working: asyncio.Task[None]) -> None:
+        secret = self._broker.password
+        async with aiomqtt.Client(
+            self._broker.host,
+            self._broker.port,
+            identifier=f"setpoint-collector-{self._name}",
+            username=self._broker.username or self._name if secret else self._broker.username,
+            password=secret.reveal() if secret else None,
+            tls_context=self._broker.tls_context(),
+            keepalive=max(1, int(self._broker.keepalive.seconds)),
+            # Nothing has to wait at the broker: what is not acked comes again from its outbox. Other
+            # publishers have no outbox, so for them the broker keeps what comes while we are away.
+            clean_session=not self._sources,
+            queue_type=lambda maxsize: _Bridge(self),  # type: ignore[arg-type]  # noqa: ARG005
+            max_inflight_messages=1000,
+        ) as client:
+            client.pending_calls_threshold = 100_000
+            topics = [subscription("readings"), subscription("status"), *(s.topic for s in self._sources)]
+            granted = await client.subscribe([(topic, 1) for topic in topics])
+            for topic, code in zip(topics, granted, strict=True):
+                if int(getattr(code, "value", code)) >= 0x80:
+                    raise aiomqtt.MqttError(f"the broker does not let this collector subscribe to {topic}")
+            self.connected = True
+            self._client = client
+            log.info("connected to the broker at %s", self._broker.address)
+            lost = asyncio.create_task(_until_lost(client))
+            try:
+                await asyncio.wait({lost, stopping, working}, return_when=asyncio.FIRST_COMPLETED)
+                if lost.done():
+                    lost.result()
+            finally:
+                lost.cancel()
+
+    def arrived(self, topic: str, payload: object) -> None:
+        """Takes one message off the network."""
+        data = payload if isinstance(payload, bytes) else b""
+        ours = parse_topic(topic)
+        if ours is not None and ours.channel == "status":
+            self._take_status(ours, data)
+        else:
+            self._inbox.put(Incoming(topic, data, time.time_ns() // 1_000_000))
+
+    def _take_status(self, topic: Topic, payload: bytes) -> None:
+        if not payload:
+            self._agents.heard(topic.site, topic.agent, None)
+            return
+        try:
+            if len(payload) > _LARGEST_STATUS:
+                raise ValueError(f"{len(payload)} bytes")
+            status = decode_status(payload)
+        except ValueError as error:
+            log.warning("status of %s ignored: %s", topic.agent, error)
+            return
+        self._agents.heard(topic.site, topic.agent, status)
+        log.info(
+            "agent %s of site %s is %s%s",
+            topic.agent,
+            topic.site,
+            status.state,
+            f" ({status.reason})" if status.reason else "",
+        )
+
+    # -- storing and acking ------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while True:
+            messages = await self._inbox.group(self._group_bytes)
+            known = []
+            for message in messages:
+                origin = self._origin(message.topic)
+                if origin is None:
+                    self.ignored_messages += 1
+                else:
+                    known.append((origin, message))
+            acks = await self._intake.take(known)
+            client = self._client
+            if client is not None:
+                self._ack(client, acks)
+
+    def _ack(self, client: aiomqtt.Client, acks: Acks) -> None:
+        for (site, agent), ack in acks.by_agent.items():
+            task = asyncio.create_task(self._publish_ack(client, str(Topic(site, agent, "ack")), encode_ack(ack)))
+            self._acking.add(task)
+            task.add_done_callback(self._acking.discard)
+
+    async def _publish_ack(self, client: aiomqtt.Client, topic: str, payload: bytes) -> None:
+        try:
+            await client.publish(topic, payload, qos=1, timeout=30)
+        except aiomqtt.MqttError as error:
+            # The agent sends the batch again, the store knows it, and it is acked then.
+            log.debug("ack on %s not delivered: %s", topic, error)
+
+    def _origin(self, topic: str) -> Origin | None:
+        ours = parse_topic(topic)
+        if ours is not None:
+            return Origin(ours.site, ours.agent, enrolled=True)
+        for source in self._sources:
+            if aiomqtt.Topic(topic).matches(source.topic):
+                return Origin(source.site, topic, enrolled=False)
+        return None
+
+
+async def _until_lost(client: aiomqtt.Client) -> None:
+    async for _ in client.messages:
+        pass
