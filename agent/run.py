@@ -31,7 +31,7 @@ def schedule(settings: AgentSettings) -> list[Scheduled]:
     scheduled: list[Scheduled] = []
     labels: set[str] = set()
     for one in settings.inputs:
-        kind, source = build(one)
+        kind = str(one.__struct_config__.tag)
         label = one.name or kind
         number = 2
         while label in labels:
@@ -40,7 +40,7 @@ def schedule(settings: AgentSettings) -> list[Scheduled]:
         scheduled.append(
             Scheduled(
                 label=label,
-                source=source,
+                source=build(one),
                 interval_s=one.interval.seconds,
                 deadline_s=(one.deadline or one.interval).seconds,
                 jitter_s=settings.jitter.seconds,

@@ -65,7 +65,7 @@ class Reviewer:
         self, point: PlanPoint, window: Window, planned_ms: int, agents: Mapping[str, int]
     ) -> PointReview:
         seen = self._seen(point)
-        named = [*point.expected_literals(), *point.expected_hosts(agents)]
+        named = point.expected_hosts(agents)
         tags: dict[Subject, Mapping[str, str]] = {s: t for s, (t, _, _) in seen.items()}
         for one in named:
             if not any(_agrees(t, one) for t in tags.values()):

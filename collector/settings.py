@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from collector.broker.settings import EmbeddedBrokerSettings
 from setpoint.broker_settings import BrokerSettings
 from setpoint.config import Loaded, load
 from setpoint.topics import is_name
@@ -15,7 +16,9 @@ from setpoint.units import Duration, Size
 
 
 class CollectorIdentity(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """``name`` tells collectors apart at the broker; ``data`` is the folder of store and register."""
+    """``name`` tells collectors apart at the broker, and is the tag ``host`` of what the collector measures
+    of itself; ``data`` is the folder of store and register; ``plan`` is the plan's file.
+    """
 
     name: str = "collector"
     data: str = "data/collector"
@@ -23,14 +26,6 @@ class CollectorIdentity(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
 
     def problems(self) -> Sequence[tuple[str, str]]:
         return [] if is_name(self.name) else [("name", f'expected letters, digits, ". _ -", got "{self.name}"')]
-
-
-class EmbeddedBroker(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where `setpoint up` starts its own broker. To let other hosts' agents in, listen on 0.0.0.0."""
-
-    listen: str = "127.0.0.1"
-    port: int = 1883
-    data: str = "data/broker"
 
 
 class Source(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -95,7 +90,7 @@ class LogSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class CollectorSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     collector: CollectorIdentity = msgspec.field(default_factory=CollectorIdentity)
     broker: BrokerSettings = msgspec.field(default_factory=BrokerSettings)
-    embedded_broker: EmbeddedBroker = msgspec.field(default_factory=EmbeddedBroker)
+    embedded_broker: EmbeddedBrokerSettings = msgspec.field(default_factory=EmbeddedBrokerSettings)
     sources: list[Source] = []
     receive: ReceiveSettings = msgspec.field(default_factory=ReceiveSettings)
     store: DuckDBSettings = msgspec.field(default_factory=DuckDBSettings)
