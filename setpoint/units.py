@@ -33,9 +33,7 @@ class Duration(int):
         match = _DURATION.fullmatch(text.strip())
         if match is None or not any(match.groups()):
             raise ValueError(f"expected {cls.expected}")
-        return cls(
-            sum(int(n) * ms for n, ms in zip(match.groups(), _DURATION_UNITS_MS, strict=True) if n)
-        )
+        return cls(sum(int(n) * ms for n, ms in zip(match.groups(), _DURATION_UNITS_MS, strict=True) if n))
 
     @property
     def seconds(self) -> float:
@@ -63,7 +61,9 @@ class Size(int):
         match = _SIZE.fullmatch(text.strip())
         if match is None:
             raise ValueError(f"expected {cls.expected}")
-        return cls(int(float(match[1]) * _SIZE_UNITS[match[2]]))
+        # Whole numbers only: floats lose bytes from 2**53 on, and overflow.
+        whole, _, part = match[1].partition(".")
+        return cls(int(whole + part) * _SIZE_UNITS[match[2]] // 10 ** len(part))
 
 
 class Secret(str):

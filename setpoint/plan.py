@@ -1,0 +1,325 @@
+"""The plan: what is to be measured and held, and what for, ready to be asked about series and values.
+
+``where``, ``expect`` and ``overrides`` take for each tag a value, a glob (``*``, ``?``, ``[...]``), a list
+of them, ``{not: ...}`` or ``{group: NAME}``. A bare word that is the name of a group means the group, in
+any tag; any other bare word is a literal value, also when it resembles a group's name (a literal host of
+that name cannot be told from a misspelt group; ``Plan.hints`` says where this looks likely). ``{group:
+NAME}`` makes an unknown name an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from setpoint.config import ConfigError, Loaded, Problem, child, item, parse, read_text, suggest
+from setpoint.limits import Comparison, Limits, Statistic, Target, disorder
+from setpoint.plan_file import Approval, Condition, Objective, Override, Period, PlanFile, PointEntry
+from setpoint.plan_match import Groups, Pattern, Where, is_glob, wants
+
+__all__ = [
+    "Approval",
+    "Comparison",
+    "Limits",
+    "Objective",
+    "Plan",
+    "PlanPoint",
+    "Statistic",
+    "Target",
+    "load_plan",
+    "parse_plan",
+]
+
+_HOST_TAGS = frozenset({"host", "device"})
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPoint:
+    """One thing to measure and hold. ``scale`` is a factor on the value, after ``rate``.
+
+    ``bounds`` are those of a bounded unit, in scaled values: 0 to 100 for percent. ``by`` replaces the
+    identity tags of the measurement. ``missing_bad``: unmeasured time is bad time. ``definition_hash``
+    changes when anything changes that decides how the point is judged; titles, owners and actions do not.
+    """
+
+    id: str
+    title: str
+    objectives: tuple[str, ...]
+    measurement: str
+    field: str
+    unit: str
+    metric_class: str
+    element: str
+    owner: str
+    action: str
+    rate: bool
+    scale: float
+    missing_bad: bool
+    bounds: tuple[float, float] | None
+    by: tuple[str, ...] | None
+    min_coverage: float
+    definition_hash: str
+    where: Where
+    expect: Where | None
+    limits: Limits
+    """What holds where no override matches."""
+    overrides: tuple[tuple[Where, Limits], ...]
+
+    @property
+    def metric(self) -> str:
+        return f"{self.measurement}.{self.field}"
+
+    def wants(self, tags: Mapping[str, str]) -> bool:
+        """Whether the point applies to a series of its metric with these tags."""
+        return wants(self.where, tags) and (self.expect is None or wants(self.expect, tags))
+
+    def settings(self, tags: Mapping[str, str]) -> Limits:
+        """What holds for a subject with these tags: the first override that matches wins."""
+        for where, limits in self.overrides:
+            if wants(where, tags):
+                return limits
+        return self.limits
+
+    def expected_literals(self) -> list[dict[str, str]]:
+        """The subjects that ``expect`` names one by one: they must report even if nobody ever saw them.
+
+        Each is a combination of tags, with the literal values of ``where`` added. A tag that only globs
+        or exclusions describe is left out: any subject that the point wants and that has the other tags
+        will do. Empty without ``expect``, or when it names nothing.
+        """
+        return self.expected_hosts(())
+
+    def expected_hosts(self, known_hosts: Iterable[str]) -> list[dict[str, str]]:
+        """The same, with what ``expect`` says of ``host`` found among the names of known agents too."""
+        named: dict[str, list[str]] = {}
+        expect = self.expect or ()
+        for tag, matcher in expect:
+            values = matcher.literals()
+            if tag == "host":
+                values += sorted({host for host in known_hosts if matcher.matches(host)} - {*values})
+            if values:
+                named[tag] = values
+        if not named:
+            return []
+        for tag, matcher in self.where:
+            if tag not in named and (values := matcher.literals()):
+                named[tag] = values
+        combinations = (
+            dict(zip(named, values, strict=True)) for values in itertools.product(*named.values())
+        )
+        asked = [(tag, matcher) for tag, matcher in (*self.where, *expect) if tag in named]
+        return [tags for tags in combinations if wants(asked, tags)]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One revision of the plan. ``hash`` is of the file's bytes, ``text`` the file as it was read.
+
+    ``hints`` are what is allowed and yet looks like a slip.
+    """
+
+    title: str
+    revision: int
+    hash: str
+    text: str
+    approved: Approval | None
+    site: str
+    timezone: str
+    review: Period
+    min_coverage: float
+    objectives: tuple[Objective, ...]
+    points: tuple[PlanPoint, ...]
+    hints: tuple[Problem, ...] = ()
+
+
+def load_plan(path: Path) -> Plan:
+    """The plan in the file. ConfigError with all that is wrong in it."""
+    return parse_plan(read_text(path), str(path))
+
+
+def parse_plan(text: str, name: str = "plan.yaml", *, environment: Mapping[str, str] = os.environ) -> Plan:
+    """The plan that the text says; ``name`` stands for the file in problems. ConfigError as load_plan."""
+    return _Resolver(parse(text, name, PlanFile, environment=environment)).plan(text)
+
+
+class _Resolver:
+    """Checks what the keys of a plan say about one another, and makes the Plan."""
+
+    def __init__(self, loaded: Loaded[PlanFile]) -> None:
+        self._file = loaded.value
+        self._source = loaded.source
+        self._problems: list[Problem] = []
+        self._hints: list[Problem] = []
+        self._groups = Groups(self._file.groups, self._report)
+        self._listed = self._groups.members()
+        self._objectives = {objective.id for objective in self._file.objectives}
+
+    def plan(self, text: str) -> Plan:
+        file = self._file
+        self._check_unique("objectives", "objective", [objective.id for objective in file.objectives])
+        self._check_unique("points", "point", [point.id for point in file.points])
+        points = tuple(self._point(entry, item("points", n)) for n, entry in enumerate(file.points))
+        if self._problems:
+            raise ConfigError(self._problems)
+        return Plan(
+            title=file.plan,
+            revision=file.revision,
+            hash=_short_hash(text),
+            text=text,
+            approved=file.approved,
+            site=file.site,
+            timezone=file.timezone,
+            review=file.review,
+            min_coverage=float(file.min_coverage),
+            objectives=file.objectives,
+            points=points,
+            hints=tuple(self._hints),
+        )
+
+    def _report(self, path: str, message: str) -> None:
+        self._problems.append(self._source.problem(path, message))
+
+    def _check_unique(self, key: str, kind: str, ids: Sequence[str]) -> None:
+        first: dict[str, int] = {}
+        for index, id_ in enumerate(ids):
+            path = child(item(key, index), "id")
+            if id_ in first:
+                self._report(path, f'duplicate {kind} "{id_}", first on line {first[id_]}')
+            first.setdefault(id_, self._source.line(path))
+
+    def _point(self, entry: PointEntry, path: str) -> PlanPoint:
+        for index, objective in enumerate(entry.for_):
+            if objective not in self._objectives:
+                hint = suggest(objective, self._objectives) or "; the plan has no objectives"
+                self._report(item(child(path, "for"), index), f'unknown objective "{objective}"{hint}')
+        where = self._where(entry.where, child(path, "where"))
+        expect = None
+        if entry.expect is not None:
+            tags = {tag: pattern for tag, pattern in entry.expect.items() if tag != "every"}
+            expect = self._where(tags, child(path, "expect"))
+        limits = _limits(entry)
+        self._check_limits(limits, path)
+        overrides = tuple(
+            self._override(override, limits, item(child(path, "overrides"), index))
+            for index, override in enumerate(entry.overrides)
+        )
+        measurement, _, field = entry.metric.partition(".")
+        bounds = entry.bounded or ((0.0, 100.0) if entry.unit in ("percent", "%") else None)
+        min_coverage = self._file.min_coverage if entry.min_coverage is None else entry.min_coverage
+        judged: dict[str, Any] = {
+            "measurement": measurement,
+            "field": field,
+            "rate": entry.as_ == "rate",
+            "scale": entry.scale,
+            "missing_bad": entry.missing == "bad",
+            "bounds": bounds,
+            "by": entry.by,
+            "min_coverage": float(min_coverage),
+        }
+        return PlanPoint(
+            id=entry.id,
+            title=entry.title or entry.id,
+            objectives=entry.for_,
+            unit=entry.unit,
+            metric_class=entry.class_ or "",
+            element=entry.element or "",
+            owner=entry.owner,
+            action=entry.action,
+            where=where,
+            expect=expect,
+            limits=limits,
+            overrides=overrides,
+            definition_hash=_definition_hash(judged, where, expect, limits, overrides),
+            **judged,
+        )
+
+    def _where(self, patterns: Mapping[str, Pattern], path: str) -> Where:
+        for tag in _HOST_TAGS & patterns.keys():
+            pattern = patterns[tag]
+            words = pattern if isinstance(pattern, list) else [pattern]
+            for word in words:
+                if isinstance(word, str):
+                    self._hint_at_group(word, child(path, tag))
+        return self._groups.where(patterns, path)
+
+    def _hint_at_group(self, word: str, path: str) -> None:
+        if word in self._file.groups or word in self._listed or is_glob(word):
+            return
+        near = difflib.get_close_matches(word, self._file.groups, n=1, cutoff=0.8)
+        if near:
+            message = f'no group is called "{word}", so this is a name; did you mean the group "{near[0]}"?'
+            self._hints.append(self._source.problem(path, message))
+
+    def _override(self, override: Override, base: Limits, path: str) -> tuple[Where, Limits]:
+        limits = _limits(override, base)
+        self._check_limits(limits, path)
+        return self._where(override.where, child(path, "where")), limits
+
+    def _check_limits(self, limits: Limits, path: str) -> None:
+        if limits.warning is not None and limits.critical is not None:
+            levels = disorder(limits.warning, limits.critical)
+            if levels is not None:
+                warning, critical = levels
+                message = f"the level {warning:g} is beyond that of critical, {critical:g}"
+                self._report(child(path, "warning"), message)
+        for target in limits.targets:
+            needed = _missing_for(target, limits)
+            if needed:
+                self._report(child(child(path, "target"), target.statistic), f"needs {needed}")
+
+
+def _missing_for(target: Target, limits: Limits) -> str:
+    """What a target lacks to be judged at all, else ""."""
+    if target.statistic == "availability" and limits.good is None and limits.critical is None:
+        return "a critical level, or good, to say what is available"
+    if target.statistic in ("breach_share", "breach_time") and limits.warning is limits.critical is None:
+        return "a warning or critical level, to say what a breach is"
+    return ""
+
+
+def _limits(given: PointEntry | Override, base: Limits | None = None) -> Limits:
+    """What the entry gives, over the base where it gives nothing."""
+    changes: dict[str, Any] = {}
+    for key in ("warning", "critical", "good"):
+        condition: Condition | msgspec.UnsetType | None = getattr(given, key)
+        if condition is not msgspec.UNSET:
+            changes[key] = condition and condition.comparison()
+    if given.target is not msgspec.UNSET:
+        changes["targets"] = given.target.targets() if given.target else ()
+    if given.every is not msgspec.UNSET:
+        changes["every_ms"] = None if given.every is None else int(given.every)
+    return msgspec.structs.replace(base or Limits(), **changes)
+
+
+def _definition_hash(
+    judged: Mapping[str, Any],
+    where: Where,
+    expect: Where | None,
+    limits: Limits,
+    overrides: Sequence[tuple[Where, Limits]],
+) -> str:
+    definition = {
+        **judged,
+        "where": _definition(where),
+        "expect": None if expect is None else _definition(expect),
+        "limits": msgspec.to_builtins(limits),
+        "overrides": [(_definition(where), msgspec.to_builtins(limits)) for where, limits in overrides],
+    }
+    return _short_hash(json.dumps(definition, sort_keys=True))
+
+
+def _definition(where: Where) -> list[Any]:
+    return [(tag, matcher.definition()) for tag, matcher in where]
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
