@@ -194,7 +194,7 @@ class _Decoder:
             return self._wrong(path, "a mapping", node)
         shape = _shape(struct)
         values: dict[str, Any] = {}
-        complete = True
+        complete = all_known = True
         for key, entry in node.entries.items():
             field = shape.fields.get(key)
             if field is not None:
@@ -203,6 +203,7 @@ class _Decoder:
             elif shape.tag is None or key != shape.tag_field:
                 known = [*shape.fields, *([shape.tag_field] if shape.tag and shape.tag_field else [])]
                 self._unknown_key(key, known, path)
+                all_known = False
         for key, field in shape.fields.items():
             if field.required and key not in node.entries:
                 self._report(child(path, key), "missing, it is required")
@@ -213,7 +214,8 @@ class _Decoder:
             value = struct(**values)
         except ValueError as error:
             return self._report(path, str(error))
-        for below, message in getattr(value, "problems", _no_problems)():
+        # A struct would miss what a misspelt key was meant to give it.
+        for below, message in getattr(value, "problems", _no_problems)() if all_known else ():
             separator = "." if path and below and not below.startswith("[") else ""
             self._report(f"{path}{separator}{below}", message)
         return value

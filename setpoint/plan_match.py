@@ -35,8 +35,8 @@ class Matcher:
     """The compiled form of a pattern.
 
     A value matches when it is one of those listed (any value, when only exclusions are listed) and none
-    of those excluded. A tag that a series does not have is None: it matches no literal, glob or group,
-    and so it matches what consists of exclusions only.
+    of those excluded. A tag that a series does not have is None: it matches no literal and no glob, not
+    even ``*``, and so it matches what consists of exclusions only.
     """
 
     __slots__ = ("_any", "_excluded", "_globs", "_groups", "_listed", "_literals", "_regex")
@@ -59,15 +59,12 @@ class Matcher:
         """Whether a tag with this value (None: without this tag) is meant. Case matters."""
         if any(excluded.matches(value) for excluded in self._excluded):
             return False
-        if self._any:
-            return True
+        return self._any or self._lists(value) or any(group.matches(value) for group in self._groups)
+
+    def _lists(self, value: str | None) -> bool:
         if value is None:
             return False
-        return (
-            value in self._literals
-            or (self._regex is not None and self._regex.match(value) is not None)
-            or any(group.matches(value) for group in self._groups)
-        )
+        return value in self._literals or (self._regex is not None and self._regex.match(value) is not None)
 
     def literals(self) -> list[str]:
         """The values that it names one by one and does not exclude, in the order of the plan."""

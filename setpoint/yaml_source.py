@@ -29,6 +29,8 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}
 _UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _STEP = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]')
 _PLAIN_KEY = re.compile(r'[^.\[\]"\s]+')
+_UNDEFINED_ALIAS = 'alias without an anchor before it; text that begins with "*" needs quotes'
+_TAG_REFUSED = 'expected no YAML tag but !file; text that begins with "!" needs quotes'
 
 
 class Problem(NamedTuple):
@@ -218,9 +220,7 @@ class _Reader:
         # The name is not shown: a password that begins with * and lacks its quotes looks like an alias.
         node = self._anchors.get(event.anchor)
         if node is None:
-            self._report(
-                line, path, 'alias without an anchor before it; text that begins with "*" needs quotes'
-            )
+            self._report(line, path, _UNDEFINED_ALIAS)
             return BrokenNode(line)
         self._aliased += node.size
         if self._aliased > _MAX_ALIASED:
@@ -340,7 +340,7 @@ class _Reader:
 
     def _refuse_tag(self, path: str, line: int) -> BrokenNode:
         # The tag is not shown: it may be a password that begins with ! and lacks its quotes.
-        self._report(line, path, 'expected no YAML tag but !file; text that begins with "!" needs quotes')
+        self._report(line, path, _TAG_REFUSED)
         return BrokenNode(line)
 
     def _report(self, line: int, path: str, message: str) -> None:
