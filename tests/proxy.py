@@ -117,9 +117,10 @@ class CuttableProxy:
         while True:
             try:
                 data = await reader.read(65536)
-            finally:
-                # Also the end of a connection, and its reset, do not get through a stall.
-                await self._flowing[direction].wait()
+            except OSError:
+                await self._flowing[direction].wait()  # a reset does not get through a stall either
+                raise
+            await self._flowing[direction].wait()
             if not data:
                 break
             writer.write(data)

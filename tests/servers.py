@@ -16,6 +16,9 @@ from typing import IO, NamedTuple, Self
 
 import pytest
 
+from collector.broker.access import Role
+from collector.broker.credentials import add, remove
+
 ROOT = Path(__file__).resolve().parent.parent
 _SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 _ALIASES = {"chromium": ("chromium", "chromium-browser", "google-chrome")}
@@ -206,7 +209,7 @@ class Mosquitto(ServerProcess):
         assert replaced.keys() <= {line.split()[0] for line in lines}
         return [replaced.get(line.split()[0], line) for line in lines]
 
-    def login(self, name: str, role: str = "agent") -> Login:
+    def login(self, name: str, role: Role = "agent") -> Login:
         """What this user connects with; a secured server gets to know it, also while it runs."""
         if not self.secured:
             return Login(None, None)
@@ -215,9 +218,10 @@ class Mosquitto(ServerProcess):
             assert shipped_users.get(role, name) == name, (
                 f"the shipped ACL knows the {role} only by that name"
             )
-            login = Login(name, f"password-of-{name}")
+            password = f"password-of-{name}"
+            login = Login(name, password)
             subprocess.run(
-                [require("mosquitto_passwd"), "-b", self.folder / "passwords", *login],
+                [require("mosquitto_passwd"), "-b", self.folder / "passwords", name, password],
                 check=True,
                 capture_output=True,
             )
@@ -259,25 +263,25 @@ class EmbeddedBroker(ServerProcess):
         self.folder = folder
         self._logins: dict[str, Login] = {}
         port = port or free_port()
-        argv = [sys.executable, "-m", "collector.broker", "--listen", f"127.0.0.1:{port}", "--data", folder]
-        super().__init__([*argv, *options], port=port, log=folder / "broker.log")
+        listen = f"127.0.0.1:{port}"
+        super().__init__(
+            [sys.executable, "-m", "collector.broker", "--listen", listen, "--data", folder, *options],
+            port=port,
+            log=folder / "broker.log",
+        )
 
     @property
     def credentials_file(self) -> Path:
         return self.folder / "broker" / "credentials"
 
-    def login(self, name: str, role: str = "agent") -> Login:
+    def login(self, name: str, role: Role = "agent") -> Login:
         """What this user connects with; the broker gets to know it, also while it runs."""
-        from collector.broker.credentials import add
-
         if name not in self._logins:
-            self._logins[name] = Login(name, add(self.credentials_file, name, role))  # type: ignore[arg-type]
+            self._logins[name] = Login(name, add(self.credentials_file, name, role))
         return self._logins[name]
 
     def remove_user(self, name: str) -> None:
         """The broker forgets this user, also while it runs."""
-        from collector.broker.credentials import remove
-
         remove(self.credentials_file, name)
         del self._logins[name]
 

@@ -94,7 +94,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc] # amqtt is untyped
         session.client_id = f"{session.username}/{session.client_id}"
         session.clean_session = True
         session.parent = 0
-        session.keep_alive = session.keep_alive * 3 // 2
+        session.keep_alive = (3 * session.keep_alive + 1) // 2  # MQTT-3.1.2-24: one and a half times
         return handler, session
 
     async def _serve(
