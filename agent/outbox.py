@@ -114,6 +114,9 @@ class Outbox:
         self._clock_offset = 0.0
         self._steady_since = 0.0
         self._unsaved_drops = 0
+        # What fits on a disk that was full; None while it is not.
+        self._room_bytes: int | None = None
+        self._next_drop_report = 0.0
         self.clock_steps = 0
 
     # -- opening and owning ------------------------------------------------------------------------
@@ -152,11 +155,15 @@ class Outbox:
         self._db = sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)
         # Exclusive: one process owns the file, and the lock says so on every platform.
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        # So that the file can be made smaller again, a piece at a time; it must be said before any table is.
+        self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA wal_autocheckpoint=128")
-        self._db.execute("PRAGMA journal_size_limit=1048576")
+        self._db.execute("PRAGMA wal_autocheckpoint=64")
+        self._db.execute("PRAGMA journal_size_limit=262144")
         self._db.execute("PRAGMA cache_size=-256")
+        # Debian's SQLite overwrites what is deleted, so that a delete costs as much disk as an insert.
+        self._db.execute("PRAGMA secure_delete=OFF")
         self._db.executescript(_SCHEMA)
 
     def bind(self, owner: Owner) -> None:
@@ -224,17 +231,33 @@ class Outbox:
             except sqlite3.OperationalError as error:
                 if not _disk_full(error) or attempt == 2:
                     raise
-                if not attempt:
+                if self._room_bytes is None:
                     log.warning("outbox: the disk of %s is full", self._path.parent)
                 self._free_ballast()
+                self._checkpoint()
                 if needed:
-                    # Twice the size: SQLite writes the pages to its log first.
-                    self._drop_oldest(until_freed=2 * needed * (attempt + 1))
+                    self._drop_oldest(until_freed=self._ballast_bytes + 2 * needed * (attempt + 1))
+                    self._give_space_back()
+                    self._room_bytes = self._bytes + needed
         raise AssertionError("unreachable")
+
+    def _give_space_back(self) -> None:
+        """Makes the file as small as its content, so that there is room for the ballast again."""
+        with contextlib.suppress(sqlite3.OperationalError):  # as much as can be done now
+            # Not execute(): that steps a statement without columns once, which frees a single page.
+            self._connection.executescript("PRAGMA incremental_vacuum")
+        self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        with contextlib.suppress(sqlite3.OperationalError):  # as much as can be done now
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _make_room(self, size: int) -> None:
         """Drops the oldest batches while the outbox is over its bounds."""
-        over = self._bytes + size - self._max_bytes
+        if self._room_bytes is not None and self._disk_free() > 3 * self._ballast_bytes:
+            self._room_bytes = None
+        bound = self._max_bytes if self._room_bytes is None else min(self._room_bytes, self._max_bytes)
+        over = self._bytes + size - bound
         if over > 0:
             self._drop_oldest(until_freed=over)
         if self._max_age_ms and time.monotonic() - self._steady_since > _STEADY_CLOCK_S:
@@ -274,9 +297,10 @@ class Outbox:
             return
         self._batches -= len(rows)
         self._bytes -= sum(s for _, _, s in rows)
-        log.warning("outbox: dropped the %d oldest batches (%d readings)", len(rows), readings)
-        with contextlib.suppress(sqlite3.OperationalError):  # only gives the log's space back early
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # Once in a while is enough: an outbox that stays full drops something with every batch.
+        if time.monotonic() >= self._next_drop_report:
+            self._next_drop_report = time.monotonic() + 60
+            log.warning("outbox: dropped the %d oldest batches (%d readings)", len(rows), readings)
 
     # -- emptying ----------------------------------------------------------------------------------
 
@@ -392,7 +416,7 @@ class Outbox:
         try:
             if self._ballast.exists() and self._ballast.stat().st_size >= self._ballast_bytes:
                 return
-            if shutil.disk_usage(self._path.parent).free < 1.25 * self._ballast_bytes:
+            if self._disk_free() < 1.25 * self._ballast_bytes:
                 return
             with self._ballast.open("wb") as file:
                 # Not a sparse file, and nothing that a compressing file system makes small.
@@ -400,6 +424,9 @@ class Outbox:
         except OSError:
             # No room for ballast now: giving it straight back leaves the room to the batches.
             self._free_ballast()
+
+    def _disk_free(self) -> int:
+        return shutil.disk_usage(self._path.parent).free
 
     def _free_ballast(self) -> None:
         with contextlib.suppress(OSError):

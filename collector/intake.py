@@ -93,6 +93,8 @@ class Intake:
         self._attempts = attempts
         self._agents = agents
         self._now_ms = now_ms
+        self._taking = asyncio.Lock()
+        self.store_error = ""
         self.counters = IntakeCounters()
 
     async def take(self, messages: Sequence[tuple[Origin, Incoming]]) -> Acks:
@@ -100,6 +102,10 @@ class Intake:
 
         While the store is away this waits and tries again: nothing is acked meanwhile.
         """
+        async with self._taking:
+            return await self._take(messages)
+
+    async def _take(self, messages: Sequence[tuple[Origin, Incoming]]) -> Acks:
         acks = Acks()
         together: list[_Work] = []
         for origin, message in messages:
@@ -156,10 +162,12 @@ class Intake:
                 result = await self._store.write(batches)
             except StoreUnavailable as error:
                 self.counters.store_failures += 1
+                self.store_error = str(error)
                 log.error("store: %s; nothing is acked, next try in %.1f s", error, delay)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _RETRY_LONGEST_S)
                 continue
+            self.store_error = ""
             self.counters.commits += 1
             self.counters.batches += len(batches)
             self.counters.repeated += result.repeated

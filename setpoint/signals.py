@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
+import threading
 
 
-def stop_event() -> asyncio.Event:
-    """An event that is set by SIGINT and SIGTERM; a second one ends the process the usual way."""
+def stop_event(*, supervised: bool = False) -> asyncio.Event:
+    """An event that is set by SIGINT and SIGTERM; a second one ends the process the usual way.
+
+    ``supervised``: it is also set when standard input ends, which a parent holds open as long as it lives;
+    however the parent ends, its children do not stay behind.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -22,4 +28,13 @@ def stop_event() -> asyncio.Event:
             loop.add_signal_handler(number, asked, number)
         except NotImplementedError:  # Windows: its loop takes no handlers
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    if supervised:
+
+        def wait_for_end() -> None:
+            while sys.stdin.buffer.read(4096):
+                pass
+            with contextlib.suppress(RuntimeError):  # the loop ended first
+                loop.call_soon_threadsafe(stop.set)
+
+        threading.Thread(target=wait_for_end, name="parent", daemon=True).start()
     return stop

@@ -33,6 +33,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         one.add_argument(
             "--config", type=Path, default=Path("config/agent.yaml"), help="the agent's file (%(default)s)"
         )
+        if name == "run":
+            one.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
         if name == "discard":
             one.add_argument("--yes", action="store_true", help="do not ask")
         one.set_defaults(run=_run, agent_command=name)
@@ -62,8 +64,8 @@ def _summary(settings: AgentSettings) -> str:
     return f'agent "{settings.name}" of site "{settings.agent.site}" would measure {inputs}'
 
 
-async def _serve(settings: AgentSettings, _: argparse.Namespace) -> int:
-    await agent_run.run_agent(settings, stop_event())
+async def _serve(settings: AgentSettings, options: argparse.Namespace) -> int:
+    await agent_run.run_agent(settings, stop_event(supervised=options.supervised))
     return 0
 
 

@@ -1,0 +1,74 @@
+"""A collector's data as one tar file, and back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+from collector.register import Register
+from collector.store.duckdb import DuckDBStore
+
+STORE, REGISTER = "store.duckdb", "register.db"
+_MEMBERS = (STORE, REGISTER)
+
+
+class BackupError(Exception):
+    """The backup cannot be put back; the text says why."""
+
+
+async def pack(store: DuckDBStore, register: Register, target: Path) -> None:
+    """Writes store and register, each as of one moment, into a tar file; both go on meanwhile."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
+        folder = Path(temporary)
+        # The register first: a finding may speak of readings, never the other way round.
+        register.backup(folder / REGISTER)
+        await store.backup(folder / STORE)
+        with tarfile.open(target, "w") as archive:
+            for name in _MEMBERS:
+                archive.add(folder / name, arcname=name)
+
+
+def unpack(file: Path, folder: Path, *, aside: str) -> Path | None:
+    """Puts a backup into ``folder``. What is there is moved into the folder ``aside`` in it, which is
+    returned (None when nothing was there). BackupError when the file is no backup, or a collector runs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_unused(folder / STORE)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        with tarfile.open(file) as archive:
+            members = {m.name: m for m in archive.getmembers()}
+            if set(members) != set(_MEMBERS) or not all(m.isreg() for m in members.values()):
+                raise BackupError(f"{file} is no backup: expected {' and '.join(_MEMBERS)} in it")
+            for name in _MEMBERS:
+                source = archive.extractfile(members[name])
+                assert source is not None
+                with (Path(temporary) / name).open("wb") as out:
+                    shutil.copyfileobj(source, out)
+                    out.flush()
+                    os.fsync(out.fileno())
+        present = [p for p in folder.iterdir() if p.name.startswith(_MEMBERS)]
+        kept = folder / aside if present else None
+        if kept is not None:
+            kept.mkdir()
+            for path in present:
+                path.rename(kept / path.name)
+        for name in _MEMBERS:
+            (Path(temporary) / name).rename(folder / name)
+    return kept
+
+
+def _check_unused(store: Path) -> None:
+    if not store.exists():
+        return
+    try:
+        duckdb.connect(str(store)).close()
+    except duckdb.IOException as error:
+        if "lock" in str(error):
+            raise BackupError(f"{store} is in use; stop the collector first") from None
+    except duckdb.Error:
+        return  # damaged: that may be why somebody restores

@@ -1,0 +1,237 @@
+"""Puts a collector together from its settings and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from collector.agents import Agents
+from collector.attempts import Attempts
+from collector.decode import Decoder, Limits
+from collector.inbox import Inbox, Incoming
+from collector.intake import Intake, Origin
+from collector.now import Now
+from collector.periods import last_window, running_window
+from collector.receiver import Receiver
+from collector.register import Register, Revision
+from collector.rejected import RejectedFolder
+from collector.reviewer import Reviewer
+from collector.self_metrics import self_lines
+from collector.series import SeriesTable
+from collector.settings import CollectorSettings
+from collector.store.duckdb import DuckDBStore
+from collector.view import View
+from collector.web.app import build_app, serve
+from setpoint.plan import Plan
+
+log = logging.getLogger(__name__)
+
+_NOW_EVERY_S = 3.0
+_SELF_EVERY_S = 10.0
+_EXPIRE_EVERY_S = 3600.0
+# A review may take this share of the time at most: a large site is reviewed less often, not all the time.
+_REVIEW_SHARE = 0.1
+# After a start the picture changes with every reading; a minute would be long to wait for the first finding.
+_FIRST_REVIEWS_S = (15.0, 15.0, 15.0)
+# How long after the end of a period its last batches may still come from outboxes before it is judged.
+_LATE_MS = 3_600_000
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Collector:
+    """Opening may raise StoreUnavailable, SchemaError or RegisterError; everything else is recovered from.
+
+    ``wrap_decoder`` is for tests that need a decoder which misbehaves.
+    """
+
+    def __init__(
+        self,
+        settings: CollectorSettings,
+        plan: Plan,
+        *,
+        wrap_decoder: Callable[[Decoder], Decoder] = lambda decoder: decoder,
+    ) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._zone = ZoneInfo(plan.timezone)
+        data = Path(settings.collector.data)
+        data.mkdir(parents=True, exist_ok=True)
+        self.series = SeriesTable()
+        self.store = DuckDBStore(
+            data / "store.duckdb",
+            self.series,
+            memory_bytes=settings.store.memory,
+            threads=settings.store.threads,
+        )
+        self.register = Register(data / "register.db")
+        self.register.activate(_revision(plan), {p.id: p.definition_hash for p in plan.points})
+        self.agents = Agents()
+        self.agents.restore(self._hosts())
+        receive = settings.receive
+        limits = Limits(
+            payload_bytes=receive.payload,
+            body_bytes=receive.body,
+            line_bytes=receive.line,
+            tags_per_line=receive.tags_per_line,
+            series_per_agent=receive.series_per_agent,
+            new_series_per_agent_hour=receive.new_series_per_agent_hour,
+            future_ms=receive.future,
+            retention_ms=settings.store.retention,
+        )
+        self._decoder = Decoder(self.series, limits)
+        self.rejected = RejectedFolder(data / "rejected", max_bytes=receive.rejected)
+        self.intake = Intake(
+            decode=wrap_decoder(self._decoder),
+            store=self.store,
+            series=self.series,
+            rejected=self.rejected,
+            attempts=Attempts(data / "attempts.json"),
+            agents=self.agents,
+        )
+        self.inbox = Inbox(receive.queue)
+        self.receiver = Receiver(
+            settings.broker,
+            self.intake,
+            self.inbox,
+            self.agents,
+            name=settings.collector.name,
+            sources=settings.sources,
+            group_bytes=receive.group,
+        )
+        self.reviewer = Reviewer(plan, self.store, self.series, self.agents, self.register)
+        self.now = Now(plan, self.series)
+        self.started_ms = now_ms()
+        self.last_review_ms: int | None = None
+        self.review_s = 0.0
+        self.review_error = ""
+        self._judged: str | None = None
+
+    def clock_ms(self) -> int:
+        """Now, in UTC milliseconds."""
+        return now_ms()
+
+    def _hosts(self) -> list[tuple[str, int, int]]:
+        """(agent, first, last) of every host that the store has readings of."""
+        seen: dict[str, tuple[int, int]] = {}
+        for number in range(len(self.series)):
+            entry = self.series.entry(number)
+            host, last = dict(entry.key.tags).get("host"), self.series.last_ms(number)
+            if host is None or last is None or entry.key.measurement == "setpoint_collector":
+                continue
+            first_before, last_before = seen.get(host, (entry.first_ms, last))
+            seen[host] = (min(entry.first_ms, first_before), max(last, last_before))
+        return [(host, first, last) for host, (first, last) in seen.items()]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Receives, stores, reviews and shows until ``stop``. OSError when the web port is taken."""
+        view = View(self, self._plan, self._settings)
+        log.info(
+            'plan "%s" revision %d: %d points; %d series known',
+            self._plan.title,
+            self._plan.revision,
+            len(self._plan.points),
+            len(self.series),
+        )
+        jobs: list[Coroutine[Any, Any, None]] = [
+            self.receiver.run(stop),
+            serve(build_app(view, self._settings.web), self._settings.web.listen, self._settings.web.port, stop),
+            _repeat(stop, _NOW_EVERY_S, self._tick),
+            _repeat(stop, _SELF_EVERY_S, self._measure_self),
+            _repeat(stop, _EXPIRE_EVERY_S, self._expire),
+            self._review_again_and_again(stop),
+        ]
+        tasks = [asyncio.create_task(job) for job in jobs]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            stop.set()
+            done, late = await asyncio.wait(tasks, timeout=10)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.to_thread(self.close)
+        for task in done:
+            task.result()
+        log.info("stopped; %d readings were stored since the start", self.intake.counters.readings)
+
+    def close(self) -> None:
+        self.store.close()
+        self.register.close()
+
+    async def _tick(self) -> None:
+        await asyncio.to_thread(self.now.tick, now_ms(), [a.name for a in self.agents.all()])
+
+    async def _measure_self(self) -> None:
+        lines = self_lines(self._settings.collector.name, self, now_ms())
+        origin = Origin(self._plan.site, "", enrolled=False)
+        await self.intake.take([(origin, Incoming("", lines, now_ms()))])
+
+    async def _expire(self) -> None:
+        gone = await self.store.expire(now_ms() - self._settings.store.retention)
+        if gone:
+            log.info("%d readings were older than %s and are gone", gone, self._settings.store.retention)
+
+    async def _review_again_and_again(self, stop: asyncio.Event) -> None:
+        pauses = list(_FIRST_REVIEWS_S)
+        while not stop.is_set():
+            usual = max(self._settings.review.every.seconds, self.review_s / _REVIEW_SHARE)
+            if not await _pause(stop, min(pauses.pop(0), usual) if pauses else usual):
+                return
+            try:
+                await asyncio.to_thread(self.review)
+                self.review_error = ""
+            except duckdb.Error as error:
+                # Out of memory on a large period, say: storing goes on, and the health says so.
+                self.review_error = f"the review failed: {error}"
+                log.error("%s", self.review_error)
+
+    def review(self) -> None:
+        """Judges the running period, and the last one once after it is over."""
+        now = now_ms()
+        began = time.monotonic()
+        last = last_window(self._plan.review, self._zone, now)
+        if self._judged != last.label and now >= last.end_ms + _LATE_MS:
+            if any(first < last.end_ms for first in self.register.planned_since().values()):
+                self.reviewer.review(last, now)
+            self._judged = last.label
+        self.reviewer.review(running_window(self._plan.review, self._zone, now), now)
+        self.review_s = time.monotonic() - began
+        self.last_review_ms = now
+
+
+def _revision(plan: Plan) -> Revision:
+    return Revision(
+        plan.hash,
+        plan.revision,
+        plan.approved.by if plan.approved else "",
+        str(plan.approved.on) if plan.approved else "",
+        plan.text,
+        now_ms(),
+    )
+
+
+async def _repeat(stop: asyncio.Event, every_s: float, action: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    while True:
+        await action()
+        if not await _pause(stop, every_s):
+            return
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> bool:
+    """Whether the pause was to its end, and not cut short by ``stop``."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return True
+    return False

@@ -1,0 +1,234 @@
+"""A running collector, as the API and the page see it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from collector.agents import AgentState
+from collector.backup import pack
+from collector.now import NowRow
+from collector.self_metrics import self_values
+from collector.series import SeriesEntry
+from collector.settings import CollectorSettings
+from collector.store.base import Metric
+from collector.web.view import (
+    Counters,
+    Health,
+    Language,
+    MetricValue,
+    Part,
+    PlanSummary,
+    PointSummary,
+    SampleQuery,
+    Samples,
+    SeriesInfo,
+    SeriesList,
+    SubjectSamples,
+)
+from setpoint.finding import Finding, State
+from setpoint.plan import Plan, PlanPoint
+from setpoint.version import VERSION
+
+if TYPE_CHECKING:
+    from collector.run import Collector
+
+_COUNTED = frozenset(
+    {
+        "commits",
+        "store_failures",
+        "clock_skew_readings",
+        "decode_s",
+        "write_s",
+        "cpu_s",
+        "ignored_messages",
+    }
+)
+_HELP = {
+    "commits": "Transactions committed to the store.",
+    "store_failures": "Writes that the store could not take and that were tried again.",
+    "clock_skew_readings": "Readings refused because their time is out of bounds.",
+    "decode_s": "Seconds spent decoding payloads.",
+    "write_s": "Seconds spent writing to the store.",
+    "cpu_s": "CPU seconds used by this process.",
+    "ignored_messages": "Messages on topics that are nobody's.",
+    "queue_messages": "Messages that wait for the store.",
+    "queue_bytes": "Bytes that wait for the store.",
+    "series": "Series that are known.",
+    "connected": "Whether the broker is connected.",
+    "review_s": "Seconds that the last review took.",
+    "rss_bytes": "Resident memory of this process.",
+}
+
+
+class View:
+    """Implements ``collector.web.view.CollectorView``."""
+
+    def __init__(self, collector: Collector, plan: Plan, settings: CollectorSettings) -> None:
+        self._collector = collector
+        self._settings = settings
+        self._plan = _summary(plan)
+
+    @property
+    def version(self) -> str:
+        return VERSION
+
+    @property
+    def started_ms(self) -> int:
+        return self._collector.started_ms
+
+    def clock_ms(self) -> int:
+        return self._collector.clock_ms()
+
+    def health(self) -> Health:
+        collector = self._collector
+        broker = self._settings.broker.address
+        waiting = f"{len(collector.inbox)} messages wait"
+        parts = {
+            "broker": Part(
+                collector.receiver.connected,
+                f"connected to {broker}" if collector.receiver.connected else f"no connection to {broker}",
+            ),
+            "store": Part(collector.intake.store_error == "", collector.intake.store_error or waiting),
+            "review": Part(collector.review_error == "", collector.review_error or f"{collector.review_s:.1f} s"),
+        }
+        return Health(all(part.ok for part in parts.values()), parts)
+
+    def counters(self) -> Counters:
+        counted = self._collector.intake.counters
+        return Counters(
+            readings_stored=counted.readings,
+            batches_stored=counted.batches - counted.repeated,
+            batches_repeated=counted.repeated,
+            readings_rejected=counted.rejected_readings,
+            batches_rejected=counted.rejected_batches,
+            messages_dropped=self._collector.inbox.dropped_messages,
+        )
+
+    def plan(self) -> PlanSummary:
+        return self._plan
+
+    def agents(self) -> Sequence[AgentState]:
+        return self._collector.agents.all()
+
+    def now(self, language: Language) -> Sequence[NowRow]:
+        return self._collector.now.rows(language)
+
+    def now_counts(self) -> Mapping[str, int]:
+        return self._collector.now.counts()
+
+    def series(self, measurement: str | None, host: str | None, limit: int) -> SeriesList:
+        table = self._collector.series
+        found: list[SeriesInfo] = []
+        total = 0
+        for number in range(len(table)):
+            entry = table.entry(number)
+            if measurement is not None and entry.key.measurement != measurement:
+                continue
+            if host is not None and ("host", host) not in entry.key.tags:
+                continue
+            total += 1
+            if len(found) < limit:
+                last_ms = table.last_ms(number)
+                value = None if last_ms is None else float(table.last_value[number])
+                found.append(_info(entry, last_ms, value))
+        return SeriesList(total, found)
+
+    def metrics(self) -> Iterable[MetricValue]:
+        values = self_values(self._collector)
+        for name, help_text in _HELP.items():
+            counted = name in _COUNTED
+            full = f"setpoint_collector_{name.removesuffix('_s') + '_seconds' if name.endswith('_s') else name}"
+            yield MetricValue(
+                full + ("_total" if counted else ""),
+                help_text,
+                "counter" if counted else "gauge",
+                {},
+                float(values[name]),
+            )
+        latency = self._collector.intake.counters.latency_s
+        if latency is not None:
+            yield MetricValue(
+                "setpoint_collector_latency_seconds",
+                "From sending to stored, of the newest batch.",
+                "gauge",
+                {},
+                latency,
+            )
+
+    async def findings(self, state: State | None) -> Sequence[Finding]:
+        return await asyncio.to_thread(self._collector.register.findings, state)
+
+    async def finding(self, finding_id: str) -> Finding | None:
+        return await asyncio.to_thread(self._collector.register.finding, finding_id)
+
+    async def rejected(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        return await asyncio.to_thread(self._collector.rejected.newest, limit)
+
+    async def samples(self, query: SampleQuery) -> Samples:
+        return await asyncio.to_thread(self._samples, query)
+
+    def _samples(self, query: SampleQuery) -> Samples:
+        def wanted(tags: Mapping[str, str]) -> bool:
+            return all(tags.get(key) == value for key, value in query.tags.items())
+
+        metric = Metric(query.measurement, query.field)
+        with self._collector.store.train(metric, wanted, query.start_ms, query.end_ms) as train:
+            relation = train.relation.order("t, subject").limit(query.limit + 1)
+            rows = relation.project("subject, t, value").fetchall()
+        found: dict[int, list[tuple[int, float]]] = {}
+        for subject, time_ms, value in rows[: query.limit]:
+            found.setdefault(subject, []).append((time_ms, value))
+        subjects = [SubjectSamples(dict(train.subjects[n]), samples) for n, samples in found.items()]
+        return Samples(len(rows) > query.limit, subjects)
+
+    async def backup(self, path: Path) -> None:
+        await pack(self._collector.store, self._collector.register, path)
+
+
+def _info(entry: SeriesEntry, last_ms: int | None, value: float | None) -> SeriesInfo:
+    return SeriesInfo(
+        measurement=entry.key.measurement,
+        tags=dict(entry.key.tags),
+        field=entry.key.field,
+        type=entry.type,
+        first_ms=entry.first_ms,
+        last_ms=last_ms,
+        last_value=value,
+    )
+
+
+def _summary(plan: Plan) -> PlanSummary:
+    return PlanSummary(
+        title=plan.title,
+        revision=plan.revision,
+        hash=plan.hash,
+        site=plan.site,
+        timezone=plan.timezone,
+        review=plan.review,
+        approved_by=plan.approved.by if plan.approved else "",
+        approved_on=str(plan.approved.on) if plan.approved else "",
+        points=[_point(p) for p in plan.points],
+    )
+
+
+def _point(point: PlanPoint) -> PointSummary:
+    limits = point.limits
+    return PointSummary(
+        id=point.id,
+        title=point.title,
+        metric=point.metric,
+        unit=point.unit,
+        objectives=list(point.objectives),
+        warning=limits.warning.describe(point.unit) if limits.warning else "",
+        critical=limits.critical.describe(point.unit) if limits.critical else "",
+        good=limits.good.describe(point.unit) if limits.good else "",
+        targets=[target.describe(point.unit) for target in limits.targets],
+        every_ms=limits.every_ms,
+        metric_class=point.metric_class,
+        element=point.element,
+        owner=point.owner,
+        action=point.action,
+    )

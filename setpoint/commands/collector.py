@@ -1,0 +1,71 @@
+"""``setpoint collector run|check``"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from collector.settings import CollectorSettings, load_settings
+from setpoint.config import ConfigError
+from setpoint.logging_setup import start_logging
+from setpoint.plan import Plan, load_plan
+from setpoint.signals import stop_event
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the command line."""
+    parser = subparsers.add_parser("collector", help="receive, store and review")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, help_text in {
+        "run": "receive, store and review until stopped",
+        "check": "check configuration and plan; starts nothing and connects to nothing",
+    }.items():
+        one = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+        one.add_argument(
+            "--config",
+            type=Path,
+            default=Path("config/collector.yaml"),
+            help="the collector's file (%(default)s)",
+        )
+        if name == "run":
+            one.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
+        one.set_defaults(run=_run, collector_command=name)
+
+
+def load(path: Path) -> tuple[CollectorSettings, Plan]:
+    """Settings, and the plan that they name (relative to their own folder). ConfigError with all that is
+    wrong in the settings, or else in the plan.
+    """
+    settings = load_settings(path).value
+    return settings, load_plan(path.parent / settings.collector.plan)
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        settings, plan = load(options.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.collector_command == "check":
+        print(
+            f"{options.config}: good; store {settings.store.__struct_config__.tag} in {settings.collector.data}, "
+            f'plan "{plan.title}" revision {plan.revision} with {len(plan.points)} points'
+        )
+        return 0
+    start_logging(settings.log.level, "collector")
+    from collector.register import RegisterError
+    from collector.run import Collector
+    from collector.store.base import StoreUnavailable
+    from collector.store.schema import SchemaError
+
+    async def serve() -> None:
+        await Collector(settings, plan).run(stop_event(supervised=options.supervised))
+
+    try:
+        asyncio.run(serve())
+    except (StoreUnavailable, SchemaError, RegisterError, OSError) as error:
+        print(f"setpoint collector: {error}", file=sys.stderr)
+        return 1
+    return 0

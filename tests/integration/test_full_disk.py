@@ -1,0 +1,74 @@
+"""The outbox on a disk that is really full: a small tmpfs."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.outbox import Outbox, Owner
+
+OWNER = Owner("hq", "mon-01", "")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        reason = f"a small disk cannot be mounted here: {mounted.stderr.strip()}"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def opened(folder: Path) -> Outbox:
+    outbox = Outbox(folder, max_bytes=100_000_000, max_age_ms=0, ballast_bytes=512 * 1024)
+    outbox.open()
+    outbox.bind(OWNER)
+    return outbox
+
+
+def test_on_a_full_disk_the_oldest_go_and_the_newest_stay(small_disk: Path) -> None:
+    outbox = opened(small_disk)
+    body = os.urandom(40_000)
+    for number in range(150):  # 6 MB onto a disk of 4 MB
+        assert outbox.append(number.to_bytes(2, "big") + body, 10)
+    kept = [int.from_bytes(b.body[:2], "big") for b in outbox.next_batches(1000, 0)]
+    assert kept == list(range(150 - len(kept), 150))
+    assert len(kept) > 40
+    assert outbox.depth().dropped_readings == 10 * (150 - len(kept))
+    outbox.close()
+    again = opened(small_disk)
+    assert again.depth().batches == len(kept)
+    assert again.depth().dropped_readings == 10 * (150 - len(kept))
+
+
+def test_a_disk_that_others_filled_still_takes_acks_and_then_batches(small_disk: Path) -> None:
+    outbox = opened(small_disk)
+    body = os.urandom(40_000)
+    for _ in range(15):
+        outbox.append(body, 1)
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    ids = {b.id: 0 for b in outbox.next_batches(10, 0)}
+    assert len(outbox.remove(ids)) == 10
+    for _ in range(40):
+        outbox.append(body, 1)
+    depth = outbox.depth()
+    assert depth.batches + depth.dropped_readings == 45
+    filler.unlink()
+    before = outbox.depth().dropped_readings
+    for _ in range(5):
+        assert outbox.append(body, 1)
+    assert outbox.depth().dropped_readings == before
+    assert (small_disk / "outbox.ballast").stat().st_size == 512 * 1024
