@@ -144,7 +144,7 @@ class Admission:
                 new.append((key, value))
                 continue
             before, now = self._series.entry(number).type, field_type(value)
-            if before is None:
+            if before == "unknown":
                 self._series.settle_type(number, now)
             elif before != now:
                 text = f'field "{name}" of "{line.measurement}" is {now} here and {before} before'

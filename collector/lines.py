@@ -82,7 +82,8 @@ def parse_line(line: bytes) -> Line | None:
             return None
         raise LineError(_why_malformed(line))
     parsed = _parse_well_formed(line, match)
-    fields: dict[str, FieldValue] = parsed["fields"]
+    # Its dict has the last field first.
+    fields: dict[str, FieldValue] = dict(reversed(parsed["fields"].items()))
     if _count_fields(match[1]) != len(fields):
         # The library keeps the first of two, InfluxDB the last.
         raise LineError("the same field twice")

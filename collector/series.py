@@ -12,7 +12,7 @@ from collector.store.base import SeriesKey
 from setpoint.reading import FieldValue
 
 _Number = TypeVar("_Number", bound=np.generic)
-FieldType = Literal["float", "integer", "boolean", "text"]
+FieldType = Literal["float", "integer", "boolean", "text", "unknown"]
 _TYPES: dict[type, FieldType] = {float: "float", int: "integer", bool: "boolean", str: "text"}
 
 NEVER = int(np.iinfo(np.int64).min)
@@ -20,13 +20,13 @@ NEVER = int(np.iinfo(np.int64).min)
 
 
 class SeriesEntry(NamedTuple):
-    """``type`` is None for a series restored from a store that does not keep types, until its next reading.
-    ``first_ms`` is the time of the first reading, UTC milliseconds.
+    """``first_ms`` is the time of the first reading, UTC milliseconds. A series restored from a store that
+    does not keep such things has the type "unknown" until its next reading, and None as its first time.
     """
 
     key: SeriesKey
-    type: FieldType | None
-    first_ms: int
+    type: FieldType
+    first_ms: int | None
 
 
 def field_type(value: FieldValue) -> FieldType:
@@ -77,7 +77,7 @@ class SeriesTable:
         last = int(self.last_time_ms[number])
         return None if last == NEVER else last
 
-    def add(self, key: SeriesKey, type_: FieldType | None, first_ms: int, owner: str) -> int:
+    def add(self, key: SeriesKey, type_: FieldType, first_ms: int | None, owner: str) -> int:
         """The number of a series that is new; ``owner`` is the publisher whose limits it counts for.
 
         ValueError when the table has the series.
@@ -93,7 +93,7 @@ class SeriesTable:
         self._numbers[key] = number
         return number
 
-    def restore(self, number: int, key: SeriesKey, type_: FieldType | None, first_ms: int) -> None:
+    def restore(self, number: int, key: SeriesKey, type_: FieldType, first_ms: int | None) -> None:
         """Takes over a series with the number that the store has for it; they must come in order, from 0.
 
         It counts for the limits of its ``host``. ValueError when the number is not the next one.
@@ -103,7 +103,7 @@ class SeriesTable:
         self.add(key, type_, first_ms, dict(key.tags).get("host", ""))
 
     def settle_type(self, number: int, type_: FieldType) -> None:
-        """Gives its type to a series that was restored without one."""
+        """Gives its type to a series whose type was unknown."""
         self._entries[number] = self._entries[number]._replace(type=type_)
 
     def live(self, owner: str, since_ms: int) -> int:
