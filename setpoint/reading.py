@@ -32,6 +32,7 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
     "swap": ("host",),
     "disk": ("host", "path"),
     "diskio": ("host", "name"),
+    "setpoint_mount": ("host", "path"),
     "net": ("host", "interface"),
     "system": ("host",),
     "processes": ("host",),

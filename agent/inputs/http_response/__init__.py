@@ -1,0 +1,1 @@
+"""Asks web servers, and reports how fast and with what they answered."""

@@ -1,0 +1,1 @@
+"""Connects to TCP ports, and reports how fast they answered."""

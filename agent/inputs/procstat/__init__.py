@@ -1,0 +1,1 @@
+"""What chosen processes use, and how many of them there are."""
