@@ -1,0 +1,91 @@
+"""Serves the web application in the collector's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+
+class CannotListen(OSError):
+    """The page cannot be served there; the text says why, and what to do."""
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: asyncio.Event | None) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._ready is not None:
+            self._ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the collector's own affair."""
+        yield
+
+
+async def serve(
+    app: Litestar, host: str, port: int, stop: asyncio.Event, ready: asyncio.Event | None = None
+) -> None:
+    """Serves until ``stop``, and then ends within a second. ``ready`` is set when it answers.
+
+    CannotListen when it cannot.
+    """
+    listener = listen(host, port)
+    try:
+        server = _Server(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                ws="none",
+                access_log=False,
+                log_config=None,
+                log_level="warning",
+                server_header=False,
+                # Whoever is asked by a proxy is asked by the proxy: what it says of others decides nothing.
+                proxy_headers=False,
+                timeout_keep_alive=5,
+                limit_concurrency=200,
+                timeout_graceful_shutdown=0,
+            ),
+            ready,
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            server.should_exit = True
+            await serving
+    finally:
+        listener.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. CannotListen when there can be none."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address, family=family, backlog=128)
+    except OSError as error:
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if error.errno == errno.EADDRINUSE:
+            reason = f"{where} is in use; set web.port in collector.yaml"
+        elif error.errno == errno.EACCES:
+            reason = f"{where} may not be listened on by this user; set web.port in collector.yaml"
+        elif isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            reason = f"{where} is no address of this machine; set web.listen in collector.yaml"
+        else:
+            reason = f"{where}: {error.strerror or error}"
+        raise CannotListen(error.errno, reason) from None
