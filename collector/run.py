@@ -28,7 +28,8 @@ from collector.series import SeriesTable
 from collector.settings import CollectorSettings
 from collector.store.duckdb import DuckDBStore
 from collector.view import View
-from collector.web.app import build_app, serve
+from collector.web.app import build_app
+from collector.web.server import serve
 from setpoint.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -133,8 +134,9 @@ class Collector:
         return [(host, first, last) for host, (first, last) in seen.items()]
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Receives, stores, reviews and shows until ``stop``. OSError when the web port is taken."""
+        """Receives, stores, reviews and shows until ``stop``. CannotListen when the web port is taken."""
         view = View(self, self._plan, self._settings)
+        web = self._settings.web
         log.info(
             'plan "%s" revision %d: %d points; %d series known',
             self._plan.title,
@@ -142,9 +144,10 @@ class Collector:
             len(self._plan.points),
             len(self.series),
         )
+        app = build_app(view, allowed_hosts=web.allowed_hosts, scratch=Path(self._settings.collector.data))
         jobs: list[Coroutine[Any, Any, None]] = [
             self.receiver.run(stop),
-            serve(build_app(view, self._settings.web), self._settings.web.listen, self._settings.web.port, stop),
+            serve(app, web.listen, web.port, stop),
             _repeat(stop, _NOW_EVERY_S, self._tick),
             _repeat(stop, _SELF_EVERY_S, self._measure_self),
             _repeat(stop, _EXPIRE_EVERY_S, self._expire),

@@ -70,11 +70,12 @@ class DuckDBSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, t
 
 class WebSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The page and the API. They show everything and ask nobody who he is: keep them on loopback, or
-    behind a proxy that does.
+    behind a proxy that does. ``allowed_hosts``: names under which they are asked, such as the proxy's.
     """
 
     listen: str = "127.0.0.1"
     port: int = 8480
+    allowed_hosts: list[str] = []
 
 
 class ReviewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -59,13 +59,14 @@ def _run(options: argparse.Namespace) -> int:
     from collector.run import Collector
     from collector.store.base import StoreUnavailable
     from collector.store.schema import SchemaError
+    from collector.web.server import CannotListen
 
     async def serve() -> None:
         await Collector(settings, plan).run(stop_event(supervised=options.supervised))
 
     try:
         asyncio.run(serve())
-    except (StoreUnavailable, SchemaError, RegisterError, OSError) as error:
+    except (StoreUnavailable, SchemaError, RegisterError, CannotListen, OSError) as error:
         print(f"setpoint collector: {error}", file=sys.stderr)
         return 1
     return 0
