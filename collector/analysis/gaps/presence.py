@@ -1,0 +1,77 @@
+"""Who reports, who went silent, and who never reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from collector.analysis.gaps.rules import LEAST_SPACINGS, every_ms
+from collector.analysis.review import Review, SubjectReview, Window
+from setpoint.reading import Subject
+
+# What may be the cause of many gaps at once, widest first: a host that polls, then the device it polls.
+ROOT_TAGS = ("host", "device", "tool")
+
+# A batch, a reconnect and a commit take their seconds; below this nobody is called silent.
+LEAST_PATIENCE_MS = 90_000
+_PATIENCE_WITHOUT_SPACING_MS = 60_000
+
+
+class Presence(Enum):
+    REPORTING = "it reports"
+    SILENT = "it went silent"
+    NEVER = "it never reported"
+    WAITING = "it has not been expected for long enough"
+    UNKNOWN = "it is not known how often it reports"
+
+
+def newest_ms(reviewed: SubjectReview) -> int | None:
+    """The time of the subject's newest sample, in the window or before it."""
+    return reviewed.last_ms if reviewed.last_ms is not None else reviewed.statistics.last_ms
+
+
+def patience_ms(every: int | None) -> int:
+    """How old the newest sample may be before its subject is silent."""
+    return max(LEAST_SPACINGS * (every or 0), LEAST_PATIENCE_MS)
+
+
+def first_wait_ms(every: int | None) -> int:
+    """How long a first sample is waited for."""
+    return LEAST_SPACINGS * every if every else _PATIENCE_WITHOUT_SPACING_MS
+
+
+def presence(reviewed: SubjectReview, window: Window) -> Presence:
+    """The subject's presence at the end of the window.
+
+    A sample that is newer than a past window's end shows that the subject reports now.
+    """
+    newest, every = newest_ms(reviewed), every_ms(reviewed)
+    if newest is None:
+        waited = window.end_ms - reviewed.since_ms >= first_wait_ms(every)
+        return Presence.NEVER if waited else Presence.WAITING
+    patience = patience_ms(every)
+    if window.end_ms - newest <= patience:
+        return Presence.REPORTING
+    if every is None:
+        return Presence.UNKNOWN
+    # Silence before it was expected is none, and at a period's beginning it is not the end of an old one.
+    return Presence.SILENT if window.end_ms - reviewed.since_ms > patience else Presence.WAITING
+
+
+def roots(tags: Mapping[str, str]) -> list[Subject]:
+    """What the subject with these tags depends on, widest first."""
+    return [((tag, tags[tag]),) for tag in ROOT_TAGS if tag in tags]
+
+
+def silent_roots(review: Review) -> set[Subject]:
+    """The hosts, devices and tools of which something went silent, and nothing reports."""
+    silent: set[Subject] = set()
+    reporting: set[Subject] = set()
+    for reviewed in review.points:
+        for subject in reviewed.subjects:
+            now = presence(subject, review.window)
+            if now is Presence.SILENT:
+                silent.update(roots(subject.tags))
+            elif now is Presence.REPORTING:
+                reporting.update(roots(subject.tags))
+    return silent - reporting
