@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from agent.inputs.complaints import Complaints
 from agent.inputs.connection import LookupFailed, Resolver, connect
+from agent.inputs.http_response.body import BodyError, BodyReader
 from agent.inputs.http_response.protocol import (
-    BodyError,
-    BodyReader,
     Head,
     ProtocolError,
     Request,
@@ -110,7 +109,7 @@ class HttpResponseInput:
             outcome.content_length = error.received
             if self._pattern is not None:
                 outcome.string_match = False
-        except (OSError, EOFError, ProtocolError, UnicodeError) as error:
+        except (OSError, EOFError, ValueError) as error:
             outcome.fail("connection_failed", error)
         if outcome.result == "success":
             self._complaints.works(url)
