@@ -224,7 +224,7 @@ class Outbox:
         self._unsaved_drops = 0
 
     def _with_room(self, action: Callable[[], _T], needed: int) -> _T:
-        """What ``action`` returns; on a full disk the ballast and then the oldest batches make room for it."""
+        """What ``action`` returns; on a full disk ballast and oldest batches make room for it."""
         for attempt in range(3):
             try:
                 return action()
@@ -335,7 +335,7 @@ class Outbox:
         removed: list[tuple[int, int]] = []
         with self._transaction() as db:
             for batch_id, refused in acked.items():
-                epoch, sequence, digest = (batch_id.split(".") + ["", ""])[:3]
+                epoch, sequence, digest = [*batch_id.split("."), "", ""][:3]
                 if not sequence.isdecimal():
                     continue
                 rows = db.execute(

@@ -76,7 +76,9 @@ async def run_agent(settings: AgentSettings, stop: asyncio.Event) -> None:
         outbox.close()
 
 
-async def _run(settings: AgentSettings, outbox: Outbox, disk: ThreadPoolExecutor, stop: asyncio.Event) -> None:
+async def _run(
+    settings: AgentSettings, outbox: Outbox, disk: ThreadPoolExecutor, stop: asyncio.Event
+) -> None:
     inputs = schedule(settings)
     started_ms = time.time_ns() // 1_000_000
 
@@ -144,7 +146,9 @@ async def drain(settings: AgentSettings, stop: asyncio.Event) -> int:
                 disk,
                 site=owner.site,
                 agent=owner.agent,
-                status=lambda: Status(state="online", since_ms=time.time_ns() // 1_000_000, reason="draining"),
+                status=lambda: Status(
+                    state="online", since_ms=time.time_ns() // 1_000_000, reason="draining"
+                ),
                 window=settings.publish.window,
             )
             publishing = asyncio.create_task(publisher.run(stop))

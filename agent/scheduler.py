@@ -101,9 +101,7 @@ class Scheduler:
             await asyncio.sleep(due - loop.time())
 
 
-async def _finish(
-    task: asyncio.Task[Sequence[Point]], deadline_s: float
-) -> tuple[int, Sequence[Point], str]:
+async def _finish(task: asyncio.Task[Sequence[Point]], deadline_s: float) -> tuple[int, Sequence[Point], str]:
     """Outcome, points and error text of a gathering, at its deadline at the latest.
 
     A task that does not even end when it is cancelled is left to itself: the caller finds it not done.

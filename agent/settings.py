@@ -87,7 +87,9 @@ class AgentSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def problems(self) -> Sequence[tuple[str, str]]:
         found = []
         if not self.inputs:
-            found.append(("inputs", "nothing would be measured; list at least one input, such as `- input: host`"))
+            found.append(
+                ("inputs", "nothing would be measured; list at least one input, such as `- input: host`")
+            )
         seen: dict[str, int] = {}
         for position, settings in enumerate(self.inputs):
             if settings.interval < 100:

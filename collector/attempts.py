@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -52,4 +51,4 @@ class Attempts:
     def _write(self, under_way: Collection[str]) -> None:
         temporary = self._path.with_suffix(".new")
         temporary.write_text(json.dumps({"under_way": list(under_way), "deaths": self._deaths}))
-        os.replace(temporary, self._path)
+        temporary.replace(self._path)

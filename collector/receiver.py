@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import aiomqtt
+from paho.mqtt.reasoncodes import ReasonCode
 
 from collector.agents import Agents
 from collector.inbox import Inbox, Incoming
@@ -111,9 +112,9 @@ class Receiver:
         ) as client:
             client.pending_calls_threshold = 100_000
             topics = [subscription("readings"), subscription("status"), *(s.topic for s in self._sources)]
-            granted = await client.subscribe([(topic, 1) for topic in topics])
+            granted: Sequence[int | ReasonCode] = await client.subscribe([(topic, 1) for topic in topics])
             for topic, code in zip(topics, granted, strict=True):
-                if int(getattr(code, "value", code)) >= 0x80:
+                if (code if isinstance(code, int) else code.value) >= 0x80:  # a refusal, in MQTT 3.1.1
                     raise aiomqtt.MqttError(f"the broker does not let this collector subscribe to {topic}")
             self.connected = True
             self._client = client
@@ -174,7 +175,9 @@ class Receiver:
 
     def _ack(self, client: aiomqtt.Client, acks: Acks) -> None:
         for (site, agent), ack in acks.by_agent.items():
-            task = asyncio.create_task(self._publish_ack(client, str(Topic(site, agent, "ack")), encode_ack(ack)))
+            task = asyncio.create_task(
+                self._publish_ack(client, str(Topic(site, agent, "ack")), encode_ack(ack))
+            )
             self._acking.add(task)
             task.add_done_callback(self._acking.discard)
 

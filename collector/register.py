@@ -127,7 +127,9 @@ class Register:
                 elif verdict.answer == "no gap" and verdict.id in open_ones:
                     definition, finding = open_ones[verdict.id]
                     current = definitions.get(finding.point or "", "")
-                    self._end(finding, definition, revision if definition != current else None, now_ms, changes)
+                    self._end(
+                        finding, definition, revision if definition != current else None, now_ms, changes
+                    )
             for number, (definition, finding) in open_ones.items():
                 if finding.point and number not in judged and definitions.get(finding.point) != definition:
                     self._end(finding, definition, revision, now_ms, changes)

@@ -1,4 +1,4 @@
-"""Brings plan and store together: builds what the checks are given, and takes their verdicts to the register."""
+"""Brings plan and store together: builds what the checks are given, takes their verdicts to the register."""
 
 from __future__ import annotations
 
@@ -21,11 +21,16 @@ log = logging.getLogger(__name__)
 # twice its spacing, and nothing slower than this is expected without an `every`.
 _UNPLANNED_LOOKBACK_MS = 2 * 3_600_000
 
+# The tags of one of a subject's series, and its first and newest time.
+_Seen = tuple[Mapping[str, str], int | None, int | None]
+
 
 class Reviewer:
     """Runs in one thread; one review at a time."""
 
-    def __init__(self, plan: Plan, store: Store, series: SeriesTable, agents: Agents, register: Register) -> None:
+    def __init__(
+        self, plan: Plan, store: Store, series: SeriesTable, agents: Agents, register: Register
+    ) -> None:
         self._plan = plan
         self._store = store
         self._series = series
@@ -72,7 +77,8 @@ class Reviewer:
                 tags[subject_of(point.measurement, one, point.by)] = one
         limits = {s: point.settings(t) for s, t in tags.items()}
         lookback = max(
-            (2 * lim.every_ms if lim.every_ms else _UNPLANNED_LOOKBACK_MS for lim in limits.values()), default=0
+            (2 * lim.every_ms if lim.every_ms else _UNPLANNED_LOOKBACK_MS for lim in limits.values()),
+            default=0,
         )
         with self._store.train(
             Metric(point.measurement, point.field),
@@ -86,10 +92,11 @@ class Reviewer:
             position = {s: n for n, s in enumerate(train.subjects)}
             spare = len(train.subjects)
             windows: list[SubjectWindow] = []
+            unseen: _Seen = ({}, None, None)
             facts: list[tuple[Subject, bool, int, int | None]] = []
             for subject in order:
                 is_named = any(_agrees(tags[subject], one) for one in named)
-                _, first_ms, last_ms = seen.get(subject, (tags[subject], None, None))
+                _, first_ms, last_ms = seen.get(subject, unseen)
                 expected_ms = max(window.start_ms, planned_ms)
                 if not is_named and first_ms is not None:
                     expected_ms = max(expected_ms, first_ms)
@@ -123,15 +130,16 @@ class Reviewer:
             ],
         )
 
-    def _seen(self, point: PlanPoint) -> dict[Subject, tuple[Mapping[str, str], int | None, int | None]]:
+    def _seen(self, point: PlanPoint) -> dict[Subject, _Seen]:
         """Every subject that has series: the tags of one of them, its first and its newest time."""
-        found: dict[Subject, tuple[Mapping[str, str], int | None, int | None]] = {}
+        found: dict[Subject, _Seen] = {}
         for number, key in self._series.of_metric(point.measurement, point.field):
             tags = dict(key.tags)
             if not point.wants(tags):
                 continue
             subject = subject_of(point.measurement, tags, point.by)
-            first, last = self._series.entry(number).first_ms, self._series.last_ms(number)
+            first: int | None = self._series.entry(number).first_ms
+            last = self._series.last_ms(number)
             if subject in found:
                 _, first_before, last_before = found[subject]
                 first = min((t for t in (first, first_before) if t is not None), default=None)

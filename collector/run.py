@@ -223,7 +223,9 @@ def _revision(plan: Plan) -> Revision:
     )
 
 
-async def _repeat(stop: asyncio.Event, every_s: float, action: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _repeat(
+    stop: asyncio.Event, every_s: float, action: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
     while True:
         await action()
         if not await _pause(stop, every_s):

@@ -11,9 +11,9 @@ from collector.agents import AgentState
 from collector.backup import pack
 from collector.now import NowRow
 from collector.self_metrics import self_values
-from collector.series import SeriesEntry
 from collector.settings import CollectorSettings
 from collector.store.base import Metric
+from collector.web.answers import list_series, plan_summary, samples_of
 from collector.web.view import (
     Counters,
     Health,
@@ -21,15 +21,13 @@ from collector.web.view import (
     MetricValue,
     Part,
     PlanSummary,
-    PointSummary,
     SampleQuery,
     Samples,
-    SeriesInfo,
     SeriesList,
-    SubjectSamples,
+    SeriesQuery,
 )
 from setpoint.finding import Finding, State
-from setpoint.plan import Plan, PlanPoint
+from setpoint.plan import Plan
 from setpoint.version import VERSION
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ class View:
     def __init__(self, collector: Collector, plan: Plan, settings: CollectorSettings) -> None:
         self._collector = collector
         self._settings = settings
-        self._plan = _summary(plan)
+        self._plan = plan_summary(plan)
 
     @property
     def version(self) -> str:
@@ -92,7 +90,9 @@ class View:
                 f"connected to {broker}" if collector.receiver.connected else f"no connection to {broker}",
             ),
             "store": Part(collector.intake.store_error == "", collector.intake.store_error or waiting),
-            "review": Part(collector.review_error == "", collector.review_error or f"{collector.review_s:.1f} s"),
+            "review": Part(
+                collector.review_error == "", collector.review_error or f"{collector.review_s:.1f} s"
+            ),
         }
         return Health(all(part.ok for part in parts.values()), parts)
 
@@ -117,30 +117,18 @@ class View:
         return self._collector.now.rows(language)
 
     def now_counts(self) -> Mapping[str, int]:
-        return self._collector.now.counts()
+        return {str(state): count for state, count in self._collector.now.counts().items()}
 
-    def series(self, measurement: str | None, host: str | None, limit: int) -> SeriesList:
-        table = self._collector.series
-        found: list[SeriesInfo] = []
-        total = 0
-        for number in range(len(table)):
-            entry = table.entry(number)
-            if measurement is not None and entry.key.measurement != measurement:
-                continue
-            if host is not None and ("host", host) not in entry.key.tags:
-                continue
-            total += 1
-            if len(found) < limit:
-                last_ms = table.last_ms(number)
-                value = None if last_ms is None else float(table.last_value[number])
-                found.append(_info(entry, last_ms, value))
-        return SeriesList(total, found)
+    def series(self, query: SeriesQuery) -> SeriesList:
+        return list_series(self._collector.series, query)
 
     def metrics(self) -> Iterable[MetricValue]:
         values = self_values(self._collector)
         for name, help_text in _HELP.items():
             counted = name in _COUNTED
-            full = f"setpoint_collector_{name.removesuffix('_s') + '_seconds' if name.endswith('_s') else name}"
+            full = (
+                f"setpoint_collector_{name.removesuffix('_s') + '_seconds' if name.endswith('_s') else name}"
+            )
             yield MetricValue(
                 full + ("_total" if counted else ""),
                 help_text,
@@ -176,59 +164,7 @@ class View:
 
         metric = Metric(query.measurement, query.field)
         with self._collector.store.train(metric, wanted, query.start_ms, query.end_ms) as train:
-            relation = train.relation.order("t, subject").limit(query.limit + 1)
-            rows = relation.project("subject, t, value").fetchall()
-        found: dict[int, list[tuple[int, float]]] = {}
-        for subject, time_ms, value in rows[: query.limit]:
-            found.setdefault(subject, []).append((time_ms, value))
-        subjects = [SubjectSamples(dict(train.subjects[n]), samples) for n, samples in found.items()]
-        return Samples(len(rows) > query.limit, subjects)
+            return samples_of(train, query.start_ms, query.end_ms, query.limit)
 
     async def backup(self, path: Path) -> None:
         await pack(self._collector.store, self._collector.register, path)
-
-
-def _info(entry: SeriesEntry, last_ms: int | None, value: float | None) -> SeriesInfo:
-    return SeriesInfo(
-        measurement=entry.key.measurement,
-        tags=dict(entry.key.tags),
-        field=entry.key.field,
-        type=entry.type,
-        first_ms=entry.first_ms,
-        last_ms=last_ms,
-        last_value=value,
-    )
-
-
-def _summary(plan: Plan) -> PlanSummary:
-    return PlanSummary(
-        title=plan.title,
-        revision=plan.revision,
-        hash=plan.hash,
-        site=plan.site,
-        timezone=plan.timezone,
-        review=plan.review,
-        approved_by=plan.approved.by if plan.approved else "",
-        approved_on=str(plan.approved.on) if plan.approved else "",
-        points=[_point(p) for p in plan.points],
-    )
-
-
-def _point(point: PlanPoint) -> PointSummary:
-    limits = point.limits
-    return PointSummary(
-        id=point.id,
-        title=point.title,
-        metric=point.metric,
-        unit=point.unit,
-        objectives=list(point.objectives),
-        warning=limits.warning.describe(point.unit) if limits.warning else "",
-        critical=limits.critical.describe(point.unit) if limits.critical else "",
-        good=limits.good.describe(point.unit) if limits.good else "",
-        targets=[target.describe(point.unit) for target in limits.targets],
-        every_ms=limits.every_ms,
-        metric_class=point.metric_class,
-        element=point.element,
-        owner=point.owner,
-        action=point.action,
-    )

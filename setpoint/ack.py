@@ -1,4 +1,4 @@
-"""What a collector answers on an agent's ``ack`` topic: which batches are stored, which are refused and why."""
+"""What a collector answers on an agent's ``ack`` topic: which batches are stored, which are refused."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
-import sys
 import threading
 
 
@@ -31,7 +31,8 @@ def stop_event(*, supervised: bool = False) -> asyncio.Event:
     if supervised:
 
         def wait_for_end() -> None:
-            while sys.stdin.buffer.read(4096):
+            # Not sys.stdin: its lock, held by a daemon thread, would abort the interpreter's own end.
+            while os.read(0, 4096):
                 pass
             with contextlib.suppress(RuntimeError):  # the loop ended first
                 loop.call_soon_threadsafe(stop.set)

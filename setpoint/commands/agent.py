@@ -29,7 +29,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("agent", help="measure this host")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, help_text in _COMMANDS.items():
-        one = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+        one = commands.add_parser(
+            name, help=help_text, description=help_text[0].upper() + help_text[1:] + "."
+        )
         one.add_argument(
             "--config", type=Path, default=Path("config/agent.yaml"), help="the agent's file (%(default)s)"
         )
@@ -107,11 +109,9 @@ async def _discard(settings: AgentSettings, options: argparse.Namespace) -> int:
             if not sys.stdin.isatty():
                 print(f"{waiting} batches{of} would be lost; say --yes to do it", file=sys.stderr)
                 return 2
-            if input(f"Throw away {waiting} batches{of}? They cannot be had back. [y/N] ").lower() != "y":
+            if input(f"Throw away {waiting} batches{of}? They cannot be had back. [y/N] ").lower() != "y":  # noqa: ASYNC250
                 return 1
         print(f"threw away {outbox.discard()} batches{of}")
         return 0
     finally:
         outbox.close()
-
-

@@ -26,7 +26,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "rotate": "make a new password; the old one is void at once",
         "remove": "take an agent's access away",
     }.items():
-        one = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+        one = commands.add_parser(
+            name, help=help_text, description=help_text[0].upper() + help_text[1:] + "."
+        )
         if name != "list":
             one.add_argument("name", metavar="NAME", help="the agent's name")
         one.add_argument(

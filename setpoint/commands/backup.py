@@ -38,9 +38,12 @@ def _run(options: argparse.Namespace) -> int:
             shutil.copyfileobj(response, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, target)
+        partial.replace(target)
     except urllib.error.HTTPError as error:
-        print(f"setpoint backup: the collector refused: {error.read(2000).decode(errors='replace')}", file=sys.stderr)
+        print(
+            f"setpoint backup: the collector refused: {error.read(2000).decode(errors='replace')}",
+            file=sys.stderr,
+        )
         return 1
     except urllib.error.URLError as error:
         print(f"setpoint backup: no collector answers at {options.url}: {error.reason}", file=sys.stderr)

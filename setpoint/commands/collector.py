@@ -22,7 +22,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "run": "receive, store and review until stopped",
         "check": "check configuration and plan; starts nothing and connects to nothing",
     }.items():
-        one = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+        one = commands.add_parser(
+            name, help=help_text, description=help_text[0].upper() + help_text[1:] + "."
+        )
         one.add_argument(
             "--config",
             type=Path,
@@ -50,7 +52,8 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     if options.collector_command == "check":
         print(
-            f"{options.config}: good; store {settings.store.__struct_config__.tag} in {settings.collector.data}, "
+            f"{options.config}: good; store {settings.store.__struct_config__.tag} in "
+            f"{settings.collector.data}, "
             f'plan "{plan.title}" revision {plan.revision} with {len(plan.points)} points'
         )
         return 0

@@ -17,6 +17,7 @@ from typing import Any
 
 from agent.settings import load_settings as load_agent
 from collector.broker import credentials
+from collector.broker.access import Role
 from collector.broker.process import BrokerProcess, BrokerStartError, start_broker
 from collector.broker.settings import credentials_path
 from collector.settings import CollectorSettings
@@ -45,7 +46,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=f"{_FOR}=60s in the environment ends it after that time.",
     )
     parser.add_argument(
-        "--config", type=Path, default=Path("config"), help="folder of agent.yaml and collector.yaml (%(default)s)"
+        "--config",
+        type=Path,
+        default=Path("config"),
+        help="where agent.yaml and collector.yaml are (%(default)s)",
     )
     parser.add_argument("--for", dest="duration", metavar="TIME", help="end after this time, such as 60s")
     parser.set_defaults(run=_run)
@@ -66,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     start_logging("info", "up")
     try:
-        return asyncio.run(_up(options.config, settings, agent.name, agent.agent.site, duration))
+        return asyncio.run(_up(options.config, settings, agent.name, duration))
     except (UpError, BrokerStartError) as error:
         print(f"setpoint up: {error}", file=sys.stderr)
         return 1
@@ -78,9 +82,7 @@ class _Child:
     process: asyncio.subprocess.Process
 
 
-async def _up(
-    config: Path, settings: CollectorSettings, agent_name: str, site: str, duration: Duration | None
-) -> int:
+async def _up(config: Path, settings: CollectorSettings, agent_name: str, duration: Duration | None) -> int:
     stop = stop_event()
     data = data_folder(settings.collector.data)
     users = credentials_path(data)
@@ -96,7 +98,9 @@ async def _up(
         address = f"http://{settings.web.listen}:{settings.web.port}"
         await _wait_for_page(address, children, stop)
         children.append(await _start("agent", config / "agent.yaml", environment))
-        print(f"\nSetpoint is up: {address}\nEverything it keeps is in {data}/. Ctrl-C stops it.\n", flush=True)
+        print(
+            f"\nSetpoint is up: {address}\nEverything it keeps is in {data}/. Ctrl-C stops it.\n", flush=True
+        )
         watching = asyncio.create_task(_tell(address, stop))
         stopping = asyncio.create_task(stop.wait())
         ends = {asyncio.create_task(c.process.wait()): c.name for c in children}
@@ -119,7 +123,7 @@ async def _up(
     return 0
 
 
-def _password(users: Path, name: str, role: credentials.Role) -> str:
+def _password(users: Path, name: str, role: Role) -> str:
     """A password for this run alone: nothing that opens the broker lies about in a file."""
     if name in credentials.names(users):
         return credentials.rotate(users, name)
@@ -188,13 +192,17 @@ async def _tell(address: str, stop: asyncio.Event) -> None:
             print(f"  Each in full: {address}/ or `setpoint findings show ID`\n", flush=True)
         if time.monotonic() >= due:
             due += _COUNTS_EVERY_S
-            health = await asyncio.to_thread(_get, f"{address}/api/status")
-            if isinstance(health, dict):
-                print(
-                    f"agents {health['agents_online']}, readings stored {health['readings']:,}, "
-                    f"series {health['series']:,}, open findings {health['open_findings']}",
-                    flush=True,
-                )
+            print(await asyncio.to_thread(_counts, address, len(_items(findings))), flush=True)
+
+
+def _counts(address: str, open_findings: int) -> str:
+    agents = _get(f"{address}/api/agents") or {"agents": []}
+    counters = (_get(f"{address}/api/collector") or {}).get("counters", {})
+    online = sum(row["presence"] == "up" for row in agents["agents"])
+    return (
+        f"agents {online}, readings stored {counters.get('readings_stored', 0):,}, "
+        f"rejected {counters.get('readings_rejected', 0):,}, open findings {open_findings}"
+    )
 
 
 def _items(answer: Any) -> list[dict[str, Any]]:

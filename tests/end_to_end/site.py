@@ -74,7 +74,15 @@ class NumberedAgent(ServerProcess):
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.data = folder
-        argv = [sys.executable, "-m", "tests.end_to_end.numbered_agent", "--data", str(folder), "--name", name]
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.end_to_end.numbered_agent",
+            "--data",
+            str(folder),
+            "--name",
+            name,
+        ]
         argv += ["--port", str(port), "--until", str(until), "--rate", str(rate)]
         if login.username and login.password:
             argv += ["--username", login.username, f"--password={login.password}"]
