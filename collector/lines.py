@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from line_protocol_parser import LineFormatError
 from line_protocol_parser import parse_line as _parse_with_library
@@ -24,23 +24,25 @@ _VAIN_SEARCHES = 1_000
 # before another backslash too. Control characters (newline among them) stand in quoted text only, NUL
 # nowhere.
 # The possessive quantifiers keep every match linear in the length of the line.
-_MEASUREMENT = rb"[ ]*+(?!\#)(?:[^\x00-\x20\x7f,\\]++|\\[, ]|\\(?![, ]))++"
+_MEASUREMENT = rb"[ ]*+(?!\#)((?:[^\x00-\x20\x7f,\\]++|\\[, ]|\\(?![, ]))++)"
 _NAME = rb"(?:[^\x00-\x20\x7f,=\\]++|\\[,= ]|\\(?![,= ]))++"
-_TAGS = rb"(?:," + _NAME + rb"=" + _NAME + rb")*+[ ]++"
+_TAGS = rb"((?:," + _NAME + rb"=" + _NAME + rb")*+)[ ]++"
 _VALUE = rb'(?:[^\x00-\x20\x7f,"]++|"(?:[^\x00"\\]++|\\[^\x00])*+")'
-_FIELDS = _NAME + rb"=" + _VALUE + rb"(?:," + _NAME + rb"=" + _VALUE + rb")*+"
-_TIME = rb"(?:[ ]++-?[0-9]++)?+[ ]*+\r?+(?=\n|\Z)"
-_LINE = re.compile(_MEASUREMENT + _TAGS + rb"(" + _FIELDS + rb")" + _TIME, re.DOTALL)
+_FIELDS = rb"(" + _NAME + rb"=" + _VALUE + rb"(?:," + _NAME + rb"=" + _VALUE + rb")*+)"
+_TIME = rb"(?:[ ]++(-?[0-9]++))?+[ ]*+\r?+(?=\n|\Z)"
+_LINE = re.compile(_MEASUREMENT + _TAGS + _FIELDS + _TIME, re.DOTALL)
 _PARTS = [
     (re.compile(_MEASUREMENT), "a measurement"),
     (re.compile(_TAGS), "a tag, or a space and the fields"),
     (re.compile(_FIELDS, re.DOTALL), "a field"),
     (re.compile(_TIME), "another field, a time, or the end of the line"),
 ]
+_TAG = re.compile(rb",(" + _NAME + rb")=(" + _NAME + rb")")
 _FIELD = re.compile(rb"(" + _NAME + rb")=(" + _VALUE + rb")", re.DOTALL)
 _FLOAT = re.compile(rb"-?(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+")
+_ESCAPED_IN_MEASUREMENT = re.compile(rb"\\([, ])")
+_ESCAPED_IN_NAME = re.compile(rb"\\([,= ])")
 _REASONS = {
-    "Failed to parse key of tag.": "the same tag twice",
     "Failed to parse type of field value.": "a value that is no float, integer, boolean or quoted text",
     "Failed to parse nanoseconds integer timestamp.": "a time beyond the 64-bit integers",
 }
@@ -69,8 +71,7 @@ def parse_line(line: bytes) -> Line | None:
     or a time beyond 64 bits, signed.
     """
     # The library comes last, since it is native code that trusts its input: text that is not UTF-8 ends the
-    # process (line-protocol-parser 2.0.1), control characters count as letters, and backslashes before an
-    # equals sign are paired, which gives another key than everybody who reads the same line after us.
+    # process (line-protocol-parser 2.0.1), and control characters count as letters.
     try:
         line.decode()
     except UnicodeDecodeError:
@@ -81,50 +82,59 @@ def parse_line(line: bytes) -> Line | None:
         if not start or start.startswith(b"#"):
             return None
         raise LineError(_why_malformed(line))
-    parsed = _parse_well_formed(line, match)
+    if b"\\" in line:
+        return _parse_in_parts(match)
+    try:
+        parsed = _parse_with_library(line)
+    except LineFormatError:
+        return _parse_in_parts(match)
     # Its dict has the last field first.
     fields: dict[str, FieldValue] = dict(reversed(parsed["fields"].items()))
-    if _count_fields(match[1]) != len(fields):
-        # The library keeps the first of two, InfluxDB the last.
+    written = len(_FIELD.findall(match[3])) if b'"' in line else match[3].count(b"=")
+    if written != len(fields):
+        # It kept one of two; which one is another question for every reader.
         raise LineError("the same field twice")
-    for key, value in fields.items():
+    return _checked(
+        Line(parsed["measurement"], tuple(sorted(parsed["tags"].items())), fields, parsed["time"])
+    )
+
+
+def _parse_in_parts(match: re.Match[bytes]) -> Line:
+    """The same for a line that the library refuses or might misread: it gets only values and time.
+
+    Before a delimiter in a field key it pairs backslashes, which the format does not; and it takes what
+    strtod() says about subnormal numbers for an error.
+    """
+    measurement, tag_text, field_text, time = match.groups()
+    keys, values = zip(*_FIELD.findall(field_text), strict=True)
+    numbered = b",".join(b"%d=%s" % (i, _without_subnormal(value)) for i, value in enumerate(values))
+    try:
+        parsed = _parse_with_library(b"m %s %s" % (numbered, time or b""))
+    except LineFormatError as error:
+        raise LineError(_REASONS.get(str(error), str(error))) from None
+    tags = {_unescape(key): _unescape(value) for key, value in _TAG.findall(tag_text)}
+    if len(tags) != len(_TAG.findall(tag_text)):
+        raise LineError("the same tag twice")
+    fields = {_unescape(key): parsed["fields"][str(i)] for i, key in enumerate(keys)}
+    if len(fields) != len(keys):
+        raise LineError("the same field twice")
+    name = _ESCAPED_IN_MEASUREMENT.sub(rb"\1", measurement).decode()
+    return _checked(Line(name, tuple(sorted(tags.items())), fields, parsed["time"]))
+
+
+def _unescape(name: bytes) -> str:
+    return _ESCAPED_IN_NAME.sub(rb"\1", name).decode()
+
+
+def _without_subnormal(value: bytes) -> bytes:
+    return b"0" if _FLOAT.fullmatch(value) and abs(float(value)) < SMALLEST_FLOAT else value
+
+
+def _checked(line: Line) -> Line:
+    for key, value in line.fields.items():
         if type(value) is int and value > INT64_MAX:
             raise LineError(f'field "{key}" is beyond the 64-bit integers')
-    return Line(parsed["measurement"], tuple(sorted(parsed["tags"].items())), fields, parsed["time"])
-
-
-def _parse_well_formed(line: bytes, match: re.Match[bytes]) -> Any:
-    try:
-        return _parse_with_library(line)
-    except LineFormatError as error:
-        # The library takes what strtod() says about a subnormal number for an error.
-        start, end = match.span(1)
-        rounded = line[:start] + _FIELD.sub(_without_subnormal, line[start:end]) + line[end:]
-        if rounded == line:
-            raise LineError(_reason(error)) from None
-    try:
-        return _parse_with_library(rounded)
-    except LineFormatError as error:
-        raise LineError(_reason(error)) from None
-
-
-def _reason(error: LineFormatError) -> str:
-    """What the library's message means for a line that has the form of one."""
-    text = str(error)
-    return _REASONS.get(text, text)
-
-
-def _without_subnormal(field: re.Match[bytes]) -> bytes:
-    key, value = field.groups()
-    if _FLOAT.fullmatch(value) and abs(float(value)) < SMALLEST_FLOAT:
-        return key + b"=0"
-    return field[0]
-
-
-def _count_fields(text: bytes) -> int:
-    if b'"' in text or b"\\" in text:
-        return sum(1 for _ in _FIELD.finditer(text))
-    return text.count(b"=")
+    return line
 
 
 def _why_malformed(line: bytes) -> str:
@@ -152,7 +162,7 @@ def split_lines(body: bytes, max_line_bytes: int = MAX_LINE_BYTES) -> list[bytes
     while index < len(pieces):
         line = pieces[index]
         if b'"' in line and vain < _VAIN_SEARCHES:
-            stop = min(start + max_line_bytes, len(body))
+            stop = min(start + max_line_bytes + 1, len(body))
             match = _LINE.match(body, start, stop)
             if match and (match.end() < stop or stop == len(body)):
                 line = match[0]

@@ -21,12 +21,12 @@ NEVER = int(np.iinfo(np.int64).min)
 
 class SeriesEntry(NamedTuple):
     """``first_ms`` is the time of the first reading, UTC milliseconds. A series restored from a store that
-    does not keep such things has the type "unknown" until its next reading, and None as its first time.
+    does not keep types has the type "unknown" until its next reading.
     """
 
     key: SeriesKey
     type: FieldType
-    first_ms: int | None
+    first_ms: int
 
 
 def field_type(value: FieldValue) -> FieldType:
@@ -77,7 +77,7 @@ class SeriesTable:
         last = int(self.last_time_ms[number])
         return None if last == NEVER else last
 
-    def add(self, key: SeriesKey, type_: FieldType, first_ms: int | None, owner: str) -> int:
+    def add(self, key: SeriesKey, type_: FieldType, first_ms: int, owner: str) -> int:
         """The number of a series that is new; ``owner`` is the publisher whose limits it counts for.
 
         ValueError when the table has the series.
@@ -93,7 +93,7 @@ class SeriesTable:
         self._numbers[key] = number
         return number
 
-    def restore(self, number: int, key: SeriesKey, type_: FieldType, first_ms: int | None) -> None:
+    def restore(self, number: int, key: SeriesKey, type_: FieldType, first_ms: int) -> None:
         """Takes over a series with the number that the store has for it; they must come in order, from 0.
 
         It counts for the limits of its ``host``. ValueError when the number is not the next one.
