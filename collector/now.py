@@ -208,4 +208,4 @@ def _row(entry: _Entry, language: str) -> NowRow:
 
 @functools.lru_cache(maxsize=10_000)
 def _describe(comparison: Comparison | None, unit: str, language: str) -> str:
-    return "" if comparison is None else comparison.describe(unit, language)
+    return "" if comparison is None else comparison.describe("%" if unit == "percent" else unit, language)

@@ -73,8 +73,8 @@ def row(point: str, title: str, subject: dict[str, str], state: str, **changes: 
         "unit": "percent",
         "time_ms": NOW_MS - 4_000,
         "since_ms": NOW_MS - 3 * HOUR,
-        "warning": "above 80 percent for 5m",
-        "critical": "above 95 percent for 5m",
+        "warning": "above 80 % for 5m",
+        "critical": "above 95 % for 5m",
         "metric_class": "technical",
         "element": "resource",
     }
@@ -98,7 +98,7 @@ def now_rows() -> list[NowRow]:
         rows.append(
             row("host-memory", "Memory used", {"host": host}, usual if host != "jump-01" else "warning",
                 **{"metric": "mem.used_percent", "value": 86.4 if host == "jump-01" else 41.2, **common,
-                   "warning": "above 85 percent for 10m", "critical": "above 95 percent for 10m"})
+                   "warning": "above 85 % for 10m", "critical": "above 95 % for 10m"})
         )  # fmt: skip
         for path in ("/", "/var", "/srv/backup"):
             rows.append(
@@ -116,7 +116,8 @@ def now_rows() -> list[NowRow]:
         rows.append(
             row("erp-answers", "ERP answers", {"host": host, "server": "https://erp.example/login"}, usual,
                 **{"metric": "http_response.response_time", "value": 0.184 * (number + 1), "unit": "s",
-                   **common, "warning": "above 2 s for 2m", "critical": "above 10 s for 2m", "metric_class": "service"})
+                   **common, "warning": "above 2 s for 2m", "critical": "above 10 s for 2m",
+                   "metric_class": "service"})
         )  # fmt: skip
         rows.append(
             row("backup-age", "Age of the newest backup", {"host": host, "file": "/srv/backup/*.tar"}, usual,
@@ -186,7 +187,8 @@ def findings() -> list[Finding]:
                 **nothing, text={"en": "**web-02 stopped reporting.** Nothing came for 11 min.",
                                  "zh": "**web-02 已停止上报。** 11 分钟没有数据。"}),
         finding("threshold-breached", "host-cpu", {"host": "mon-02"},
-                "CPU busy on mon-02 above 95 % for 3 h 42 min", severity="critical", measured=13_320.0, target=3_600.0, gap=9_720.0, unit="s"),
+                "CPU busy on mon-02 above 95 % for 3 h 42 min", severity="critical",
+                measured=13_320.0, target=3_600.0, gap=9_720.0, unit="s"),
         finding("target-missed", "host-cpu", {"host": "mon-02"}, "CPU busy on mon-02 misses its target"),
         finding("target-missed", "erp-answers", {"host": "mon-01", "server": "https://erp.example/login"},
                 "ERP answers too slowly", measured=2.8, target=1.5, gap=1.3, **seconds),
@@ -221,8 +223,8 @@ def plan() -> PlanSummary:
         metric="cpu.usage_active",
         unit="percent",
         objectives=["erp-uptime"],
-        warning="above 80 percent for 5m",
-        critical="above 95 percent for 5m",
+        warning="above 80 % for 5m",
+        critical="above 95 % for 5m",
         good="",
         targets=["p95 at most 70 percent"],
         every_ms=10_000,

@@ -22,6 +22,7 @@ _SCALED: Final = {
     "Hz": "Hz",
 }
 _SECONDS: Final = {"s": 1.0, "seconds": 1.0, "second": 1.0, "ms": 0.001, "milliseconds": 0.001}
+_POINTS: Final = {"en": "pp", "zh": "个百分点"}
 _TIME_WORDS: Final = {
     "en": (" d", " h", " min", " s"),
     "zh": (" 天", " 小时", " 分钟", " 秒"),
@@ -31,9 +32,10 @@ _AGO: Final = {"en": ("{} ago", "in {}", "just now"), "zh": ("{}前", "{}后", "
 
 
 def quantity(value: float | None, unit: str = "", language: str = "en", *, signed: bool = False) -> str:
-    """The value with its unit, to four digits: ``93.2 %``, ``1.5 GB``, ``3 h 42 min``; "" for None.
+    """The value with its unit, to three digits: ``93.2 %``, ``1.5 GB``, ``3 h 42 min``; "" for None.
 
-    Bytes and bits take decimal prefixes (SI). ``signed`` puts a plus before what is not negative.
+    Bytes and bits take decimal prefixes (SI). ``signed`` is for differences: it puts a plus before what is
+    not negative, and a difference of percentages is in percentage points.
     """
     if value is None:
         return ""
@@ -44,24 +46,21 @@ def quantity(value: float | None, unit: str = "", language: str = "en", *, signe
     if unit in _SECONDS:
         return sign + duration(size * _SECONDS[unit], language)
     if unit in ("percent", "%"):
-        return f"{sign}{_digits(size)} %"
+        return f"{sign}{_digits(size)} {_POINTS.get(language, _POINTS['en']) if signed else '%'}"
     if unit in _SCALED:
         power = 0
-        while size >= 999.95 and power < len(_PREFIXES) - 1:
+        while size >= 999.5 and power < len(_PREFIXES) - 1:
             size, power = size / 1000, power + 1
         return f"{sign}{_digits(size)} {_PREFIXES[power]}{_SCALED[unit]}"
     return f"{sign}{_digits(size)} {unit}".rstrip()
 
 
 def duration(seconds: float, language: str = "en") -> str:
-    """A length of time by its two largest units: ``0.35 s``, ``3 h 42 min``, ``12 d 1 h``."""
+    """A length of time by its two largest units, rounded down: ``0.35 s``, ``3 h 42 min``, ``12 d 1 h``."""
     words = _TIME_WORDS.get(language, _TIME_WORDS["en"])
-    if seconds < 1 and seconds > 0 and language != "zh":
-        return f"{_digits(seconds * 1000)} ms"
-    if seconds < 59.95:
+    if seconds < 120:
         return f"{_digits(seconds)}{words[-1]}"
-    rest = round(seconds)
-    parts: list[str] = []
+    rest, parts = int(seconds), list[str]()
     for size, word in zip(_TIME_SIZES, words, strict=True):
         count, rest = divmod(rest, size)
         if count:
@@ -97,7 +96,7 @@ def age_text(time_ms: int | None, now_ms: int, language: str = "en") -> str:
 
 
 def _digits(size: float) -> str:
-    """Four digits at least, and all digits before the point."""
-    if size >= 1000:
+    """Three digits, or as many as its whole part has."""
+    if size >= 999.5:
         return f"{size:,.0f}"
-    return f"{size:.4g}" if size >= 0.001 or size == 0 else f"{size:.2g}"
+    return f"{size:.3g}"

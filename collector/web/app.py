@@ -15,7 +15,9 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from collector.web.api import api_routers
 from collector.web.backup import BackupRules, get_backup
-from collector.web.errors import answer_error
+from collector.web.errors import Errors
+from collector.web.html import page_router
+from collector.web.page import Pages
 from collector.web.security import HostCheck, add_security_headers
 from collector.web.view import CollectorView
 from setpoint.version import VERSION
@@ -33,19 +35,21 @@ def build_app(
     ``allowed_hosts``: names under which it is asked, beyond localhost and IP addresses. ``backup_from``: who
     may have a backup, which is made in the folder ``scratch`` (the system's, without one).
     """
+    pages = Pages(view)
     rules = BackupRules(backup_from, scratch, asyncio.Lock())
     # More at once would make each of them slower, and receiving too.
     readers = asyncio.Semaphore(2)
     return Litestar(
-        [*api_routers(), get_backup],
+        [*api_routers(), get_backup, page_router()],
         dependencies={
+            "pages": Provide(lambda: pages, sync_to_thread=False),
             "view": Provide(lambda: view, sync_to_thread=False),
             "backup_rules": Provide(lambda: rules, sync_to_thread=False),
             "sample_readers": Provide(lambda: readers, sync_to_thread=False),
         },
         middleware=[DefineMiddleware(HostCheck, allowed=frozenset(allowed_hosts))],
         before_send=[add_security_headers],
-        exception_handlers={Exception: answer_error},
+        exception_handlers={Exception: Errors(pages).answer},
         # Only JSON: the interactive pages load their programs from elsewhere, and a site may be offline.
         openapi_config=OpenAPIConfig(
             title="Setpoint collector",
