@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_DELAY_S = 1.0
 _LONGEST_DELAY_S = 30.0
-_RESEND_AT_LEAST_S = 30.0
+_PUBACK_WITHIN_S = 30.0
 _LARGEST_ACK = 1 << 20
 
 
@@ -52,7 +52,11 @@ class PublisherCounters:
 
 
 class Publisher:
-    """Keeps a connection and empties the outbox through it. ``executor`` runs what touches the disk."""
+    """Keeps a connection and empties the outbox through it.
+
+    ``executor`` runs what touches the disk. ``window``: batches under way at once, a quarter of it for the
+    newest. ``resend_s``: how long at least an ack is waited for before a batch is sent again.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class Publisher:
         agent: str,
         status: Callable[[], Status],
         window: int = 32,
+        resend_s: float = 30.0,
     ) -> None:
         self._broker = broker
         self._outbox = outbox
@@ -72,6 +77,7 @@ class Publisher:
         self._status = status
         self._newest_slots = max(1, window // 4)
         self._oldest_slots = max(1, window - self._newest_slots)
+        self._resend_s = resend_s
         self._in_flight: dict[int, _InFlight] = {}
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -179,7 +185,7 @@ class Publisher:
         header = encode_header(batch.epoch, batch.sequence, batch.hash, batch.low, time.time_ns())
         topic = str(Topic(self._site, self._agent, "readings"))
         try:
-            await client.publish(topic, header + batch.body, qos=1, timeout=_RESEND_AT_LEAST_S)
+            await client.publish(topic, header + batch.body, qos=1, timeout=_PUBACK_WITHIN_S)
         except aiomqtt.MqttError as error:
             # Whether the connection is lost is seen where acks are read; here the batch waits for its
             # next turn like any other that no ack has come for.
@@ -191,7 +197,7 @@ class Publisher:
         """Takes batches whose ack is overdue out of flight, so that they are sent again; returns for how
         many seconds no other will be overdue.
         """
-        resend_after = max(_RESEND_AT_LEAST_S, 4 * (self.counters.ack_latency_s or 0))
+        resend_after = max(self._resend_s, 4 * (self.counters.ack_latency_s or 0))
         now = time.monotonic()
         for n, sent in list(self._in_flight.items()):
             if now - sent.sent >= resend_after:

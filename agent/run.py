@@ -100,6 +100,7 @@ async def _run(
         agent=settings.name,
         status=status,
         window=settings.publish.window,
+        resend_s=settings.publish.resend.seconds,
     )
     batcher = Batcher(
         outbox,
@@ -150,6 +151,7 @@ async def drain(settings: AgentSettings, stop: asyncio.Event) -> int:
                     state="online", since_ms=time.time_ns() // 1_000_000, reason="draining"
                 ),
                 window=settings.publish.window,
+                resend_s=settings.publish.resend.seconds,
             )
             publishing = asyncio.create_task(publisher.run(stop))
             while outbox.depth().batches and not stop.is_set():

@@ -49,12 +49,15 @@ class OutboxSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class PublishSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """``flush``: how long a reading waits for company. ``window``: batches under way at once."""
+    """``flush``: how long a reading waits for company. ``window``: batches under way at once. ``resend``:
+    how long at least an ack is waited for before a batch is sent again.
+    """
 
     flush: Duration = Duration(2_000)
     batch: Size = Size(128_000)
     compression: Compression = "zstd"
     window: int = 32
+    resend: Duration = Duration(30_000)
 
     def problems(self) -> Sequence[tuple[str, str]]:
         found = []

@@ -94,6 +94,7 @@ async def run(options: argparse.Namespace) -> None:
             site="hq",
             agent=options.name,
             status=lambda: Status(state="online", since_ms=time.time_ns() // 1_000_000),
+            resend_s=5,
         )
         publishing = asyncio.create_task(publisher.run(stop))
         loop = asyncio.get_running_loop()
@@ -107,8 +108,10 @@ async def run(options: argparse.Namespace) -> None:
                 assert stored
                 number = last + 1
                 publisher.wake()
-            elif not outbox.depth().batches:
-                (options.data / "finished").touch()
+            else:
+                (options.data / "emitted").touch()
+                if not outbox.depth().batches:
+                    (options.data / "finished").touch()
             await asyncio.wait({publishing}, timeout=PER_BATCH / options.rate)
         await publishing
     outbox.close()
