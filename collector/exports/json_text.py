@@ -16,8 +16,12 @@ def findings_json(findings: Iterable[Finding]) -> bytes:
 
     The same findings give the same bytes, in whatever order they come.
     """
-    data = {"findings": [stable(to_json(finding)) for finding in in_order(findings)]}
-    return (json.dumps(data, ensure_ascii=False, sort_keys=True, indent=2) + "\n").encode()
+    return _encode({"findings": [stable(to_json(finding)) for finding in in_order(findings)]})
+
+
+def finding_json(finding: Finding) -> bytes:
+    """One finding, in the same form."""
+    return _encode(stable(to_json(finding)))
 
 
 def stable(data: Any) -> Any:
@@ -29,3 +33,9 @@ def stable(data: Any) -> Any:
     if isinstance(data, float):
         return round12(data) if math.isfinite(data) else None
     return data
+
+
+def _encode(data: Any) -> bytes:
+    # A lone surrogate is no text, and no UTF-8.
+    text = json.dumps(data, ensure_ascii=False, sort_keys=True, indent=2)
+    return f"{text}\n".encode(errors="replace")

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from collector.exports.ordering import in_order
-from collector.exports.quantity import quantity, time_text
+from collector.exports.quantity import quantity
 from setpoint.finding import Finding
 
-_HEADINGS: Final = ("SEVERITY", "ID", "KIND", "GAP", "FIRST SEEN", "SUBJECT", "TITLE")
+_HEADINGS: Final = ("SEVERITY", "ID", "KIND", "GAP", "TITLE", "SUBJECT")
 _STATE_HEADING: Final = "STATE"
-# The last two columns are cut to what the others leave, and the title more than the subject.
-_SUBJECT_SHARE: Final = 0.4
+# The last two columns are cut to what the others leave; this much of it is for the title.
+_TITLE_SHARE: Final = 0.65
+_LEAST: Final = 8
 _CONTROL_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
@@ -29,9 +30,8 @@ def findings_table(findings: Iterable[Finding], width: int = 120) -> str:
             finding.id,
             finding.kind,
             quantity(finding.gap, finding.unit, signed=True) or "-",
-            time_text(finding.first_seen_ms)[:10],
+            finding.title.replace("`", ""),
             " ".join(f"{key}={value}" for key, value in finding.subject.items()) or "-",
-            finding.title,
         )
         shown = (finding.state, *cells) if with_state else cells
         rows.append(tuple(printable(cell) for cell in shown))
@@ -43,8 +43,8 @@ def align(rows: Sequence[Sequence[str]], width: int) -> str:
     widths = [max(columns(cell) for cell in column) for column in zip(*rows, strict=True)]
     room = width - sum(widths[:-2]) - 2 * (len(widths) - 1)
     if sum(widths[-2:]) > room:
-        widths[-2] = max(min(widths[-2], int(room * _SUBJECT_SHARE)), min(widths[-2], room - widths[-1]), 8)
-        widths[-1] = max(room - widths[-2], 8)
+        widths[-2] = max(min(widths[-2], max(int(room * _TITLE_SHARE), room - widths[-1])), _LEAST)
+        widths[-1] = max(room - widths[-2], _LEAST)
     lines = ["  ".join(_fit(cell, size) for cell, size in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
