@@ -1,4 +1,4 @@
-"""Builds what the gap checks are given: a plan from its text, and subjects with the statistics of a period."""
+"""Builds what the gap checks are given: a plan from its text, and subjects with statistics."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collector.analysis.episodes import Breaches
 from collector.analysis.review import PointReview, Review, SubjectReview, Window
 from collector.analysis.statistics import Statistics
 from collector.store.base import SeriesKey, SeriesSeen
+from setpoint.finding import Finding, Verdict, finding_id
 from setpoint.plan import Plan, parse_plan
 from setpoint.reading import Subject, subject_of
 
@@ -170,3 +171,18 @@ def seen(metric: str, tags: Mapping[str, str], window: Window) -> SeriesSeen:
 
 CPU_TAGS: Mapping[str, str] = {"host": "mon-01", "cpu": "cpu-total"}
 CPU_SUBJECT: Subject = (("host", "mon-01"), ("cpu", "cpu-total"))
+
+
+def answers(verdicts: Sequence[Verdict]) -> dict[tuple[str | None, Subject], str]:
+    """What is answered, by point and subject."""
+    return {(verdict.point, verdict.subject): verdict.answer for verdict in verdicts}
+
+
+def gaps(verdicts: Sequence[Verdict]) -> list[Finding]:
+    """The findings."""
+    return [verdict.finding for verdict in verdicts if verdict.finding is not None]
+
+
+def verdict_of(verdicts: Sequence[Verdict], kind: str, key: str, subject: Subject) -> Verdict:
+    """The verdict with the id that these give."""
+    return next(v for v in verdicts if v.id == finding_id(kind, key, subject))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from collector.analysis.gaps.words import Words, period_parts, sentence_end
+from collector.analysis.gaps.words import Words, number, period_parts, sentence_end
 from collector.analysis.review import Window
 from setpoint.plan import Comparison
 
+_CHINESE_BESIDE_LATIN = re.compile(r"[\u4e00-\u9fff][!-~]|[!-~][\u4e00-\u9fff]")
 _DURATION_UNITS = {"d": "天", "h": "小时", "min": "分", "s": "秒"}
 _PERIODS = {"day": "一天", "week": "一周", "month": "一个月", "quarter": "一个季度", "year": "一年"}
 _STATISTICS = {
@@ -58,6 +60,13 @@ class Chinese(Words):
     everything = "计划中的全部对象"
     and_more = " 等（另有 {} 个）"
 
+    def join(self, pieces: Sequence[str]) -> str:
+        """With a space between Chinese and Latin writing."""
+        text = ""
+        for piece in pieces:
+            text += (" " if _CHINESE_BESIDE_LATIN.search(text[-1:] + piece[:1]) else "") + piece
+        return text
+
     def duration_part(self, count: str, unit: str, *, alone: bool) -> str:
         return f"{count} {'分钟' if alone and unit == 'min' else _DURATION_UNITS[unit]}"
 
@@ -79,6 +88,12 @@ class Chinese(Words):
 
     def review_period(self, period: str) -> str:
         return _PERIODS.get(period, period)
+
+    def subjects(self, count: int) -> str:
+        return f"{number(count)} 个对象"
+
+    def together(self, name: str, count: int, titles: str) -> str:
+        return f"{name}（{self.subjects(count)}：{titles}）"
 
     def plan_revision(self, revision: int) -> str:
         return f"计划修订 {revision}"
@@ -108,11 +123,8 @@ class Chinese(Words):
         return f"{value} 个百分点"
 
     def thing(self, title: str, name: str, count: int = 1) -> str:
-        text = title
-        if name:
-            # A space between Chinese and Latin writing, as the rest of the text has it.
-            text = f"{name} 的{' ' if title[:1].isascii() else ''}{title}"
-        return f"{text}（{count} 个对象）" if count > 1 else text
+        text = self.join([name, "的", title]) if name else title
+        return f"{text}（{self.subjects(count)}）" if count > 1 else text
 
     def tail(
         self, *, coverage: str, serves: Sequence[str], action: str, mended_when: str, owner: str

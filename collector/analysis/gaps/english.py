@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from collector.analysis.gaps.words import Words, period_parts, sentence_end
+from collector.analysis.gaps.words import Words, number, period_parts, sentence_end
 from collector.analysis.review import Window
 from setpoint.plan import Comparison
 
@@ -40,7 +40,7 @@ class English(Words):
         "snmp_storage.name": "storage",
     }
     units: ClassVar = {"seconds": "s"}
-    separator = ", "
+    separator = "; "
     between_sentences = " "
     stop = "."
     via = "via"
@@ -69,6 +69,12 @@ class English(Words):
 
     def review_period(self, period: str) -> str:
         return f"a {period}"
+
+    def subjects(self, count: int) -> str:
+        return "1 subject" if count == 1 else f"{number(count)} subjects"
+
+    def together(self, name: str, count: int, titles: str) -> str:
+        return f"{name} ({self.subjects(count)}: {titles})"
 
     def plan_revision(self, revision: int) -> str:
         return f"plan revision {revision}"
@@ -99,7 +105,7 @@ class English(Words):
 
     def thing(self, title: str, name: str, count: int = 1) -> str:
         text = f"{title} on {name}" if name else title
-        return f"{text} ({count} subjects)" if count > 1 else text
+        return f"{text} ({self.subjects(count)})" if count > 1 else text
 
     def tail(
         self, *, coverage: str, serves: Sequence[str], action: str, mended_when: str, owner: str

@@ -48,13 +48,20 @@ class Scope:
         return len(self.cases) == 1 and self.cases[0].subject == self.subject and self.point is not None
 
     def thing(self, words: Words, *, marked: bool = True) -> str:
-        """What the verdict is about, in words."""
+        """What the verdict is about, in words; without marks for a headline, which begins with it."""
         measurement = self.point.measurement if self.point else ""
         name = words.name(self.subject, measurement, marked=marked)
         if self.point is None:
-            return name or words.everything
+            return name or (words.everything if marked else words.begin(words.everything))
         count = 1 if self.is_single else len(self.cases)
         return words.thing(self.point.title, name, count)
+
+    def what(self, words: Words) -> str:
+        """The same for the middle of a text, with the points' titles where several are meant."""
+        if self.point is not None:
+            return self.thing(words)
+        titles = words.listing([point.title for point in self.points])
+        return words.together(self.thing(words), len(self.cases), titles)
 
     def members(self) -> list[str]:
         """The cases, named for the evidence; the first ones, when there are many."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from collector.analysis.gaps.report import MEMBERS_KEPT, Gap, gap_verdict, other_verdict, query
-from collector.analysis.gaps.words import Words, number
+from collector.analysis.gaps.words import Words
 from collector.analysis.review import PointReview, Review, SubjectReview
 from setpoint.finding import Evidence, Verdict
 from setpoint.plan import Limits
@@ -17,11 +17,10 @@ _HEADLINE = {"en": "{thing} has no threshold", "zh": "{thing}没有阈值"}
 _STORY = {
     "en": "{period} {thing} was measured ({count}), and {plan} sets neither a threshold nor a target for "
     "it: no value that it can have is a gap.{seen}",
-    "zh": "{period}测量了{thing}（{count}），但{plan}既未设阈值也未设目标：任何取值都不会被判为差距。{seen}",
+    "zh": "{period}，{thing}有测量数据（{count}），但{plan}既未设阈值也未设目标："
+    "任何取值都不会被判为差距。{seen}",
 }
-_ONE = {"en": "one subject", "zh": "1 个对象"}
-_COUNT = {"en": "{count} subjects", "zh": "{count} 个对象"}
-_SEEN_ONE = {
+_SEEN = {
     "en": " It lay between {low} and {high}.",
     "zh": "实测值介于 {low} 与 {high} 之间。",
 }
@@ -70,7 +69,7 @@ def _gap(review: Review, reviewed: PointReview, members: list[SubjectReview]) ->
         return words.say(
             _STORY,
             period=words.period(review.window),
-            count=words.say(_ONE) if single else words.say(_COUNT, count=number(len(members))),
+            count=words.subjects(len(members)),
             thing=words.thing(point.title, ""),
             plan=words.plan_revision(review.plan.revision),
             seen=_seen(words, point.unit, members),
@@ -108,4 +107,4 @@ def _seen(words: Words, unit: str, members: list[SubjectReview]) -> str:
     highs = [one.statistics.max for one in members if one.statistics.max is not None]
     if not lows or not highs:
         return ""
-    return words.say(_SEEN_ONE, low=words.quantity(min(lows), unit), high=words.quantity(max(highs), unit))
+    return words.say(_SEEN, low=words.quantity(min(lows), unit), high=words.quantity(max(highs), unit))

@@ -35,7 +35,7 @@ _ACTION = {
     "zh": "查明未达标原因，制定改进措施或调整目标",
 }
 _MENDED = {
-    "en": "{review} with at least {coverage} coverage shows a {statistic} of {bound}",
+    "en": "the {statistic} of {review} with at least {coverage} coverage is {bound}",
     "zh": "覆盖率不低于 {coverage} 的{review}内，{statistic}{bound}",
 }
 

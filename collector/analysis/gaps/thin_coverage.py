@@ -23,10 +23,6 @@ _STORY = {
     "en": "{period} {what} was measured {share} of the time{samples}; {plan} asks for {least}.",
     "zh": "{period}，{what}的测量时间占比为 {share}{samples}；{plan}要求 {least}。",
 }
-_WHAT = {
-    "en": "each of the {count} subjects of {thing}",
-    "zh": "{thing}的 {count} 个对象各自",
-}
 _SAMPLES = {
     "en": " ({samples} of {expected} expected samples)",
     "zh": "（{expected} 个样本中收到 {samples} 个）",
@@ -89,11 +85,10 @@ def _gap(review: Review, scope: Scope) -> Verdict:
     severity, reasons = _severity(scope)
 
     def facts(words: Words) -> dict[str, str]:
-        thing = scope.thing(words)
         low, high = (words.apart(share * 100, least * 100, "%") for share in (min(coverages), max(coverages)))
         return {
             "period": words.period(window),
-            "what": thing if point else words.say(_WHAT, thing=thing, count=number(len(scope.cases))),
+            "what": scope.what(words),
             "share": low if low == high else words.say(_BETWEEN, low=low, high=high),
             "samples": _samples(words, worst) if scope.is_single else "",
             "plan": words.plan_revision(review.plan.revision),

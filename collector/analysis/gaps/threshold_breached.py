@@ -7,13 +7,13 @@ from typing import Final, Literal
 
 import msgspec
 
-from collector.analysis.gaps.report import Gap, action_of, evidence_of, gap_verdict, other_verdict
+from collector.analysis.gaps.report import ENGLISH, Gap, action_of, evidence_of, gap_verdict, other_verdict
 from collector.analysis.gaps.rules import not_closing, too_little_expected, too_thin
 from collector.analysis.gaps.target_missed import is_allowance
 from collector.analysis.gaps.words import Words
 from collector.analysis.review import Review, SubjectReview
 from collector.analysis.statistics import Breaches
-from setpoint.finding import Answer, Verdict
+from setpoint.finding import Answer, Verdict, round12
 from setpoint.plan import Comparison, PlanPoint
 
 KIND: Final = "threshold-breached"
@@ -170,9 +170,9 @@ def _gap(review: Review, point: PlanPoint, reviewed: SubjectReview, breach: _Bre
 
 
 def _reason(breach: _Breach) -> str:
-    time = f"the {breach.level} level was breached for {breach.breaches.episode_ms / 1000:g} s"
+    time = f"the {breach.level} level was breached for {ENGLISH.duration(breach.breaches.episode_ms)}"
     if breach.allowed_ms:
-        return f"{time}, and the plan allows {breach.allowed_ms / 1000:g} s"
+        return f"{time}, and the plan allows {ENGLISH.duration(breach.allowed_ms)}"
     return f"{time}, and the plan allows no time"
 
 
@@ -209,6 +209,6 @@ def _numbers(reviewed: SubjectReview, breach: _Breach) -> dict[str, float | int 
         "episode_ms": breaches.episode_ms,
         "longest_ms": breaches.longest_ms,
         "breach_ms": breaches.breach_ms,
-        "breach_share": breaches.episode_ms / shown.measured_ms if shown.measured_ms else None,
+        "breach_share": round12(breaches.episode_ms / shown.measured_ms) if shown.measured_ms else None,
         "allowed_ms": breach.allowed_ms,
     }

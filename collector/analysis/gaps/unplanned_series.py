@@ -49,7 +49,8 @@ def check(review: Review) -> list[Verdict]:
     seen: dict[str, list[SeriesSeen]] = {}
     for series in review.series:
         measurement = series.key.measurement
-        if not measurement.startswith(_OWN_PREFIX) and measurement not in _OWN:
+        own = measurement.startswith(_OWN_PREFIX) or measurement in _OWN
+        if not own and series.first_ms < review.window.end_ms:
             seen.setdefault(measurement, []).append(series)
     return [_judge(review, name, series, wants) for name, series in sorted(seen.items())]
 

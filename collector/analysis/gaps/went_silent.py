@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from collector.analysis.gaps.members import Case, Scope, key_of, verdicts_by_cause
 from collector.analysis.gaps.presence import Presence, newest_ms, patience_ms, presence
 from collector.analysis.gaps.report import Gap, gap_verdict, query
 from collector.analysis.gaps.rules import every_ms
-from collector.analysis.gaps.words import Words, number
+from collector.analysis.gaps.words import Words
 from collector.analysis.review import Review, SubjectReview
 from setpoint.finding import Answer, Evidence, Severity, Verdict
 from setpoint.plan import PlanPoint
@@ -20,10 +21,6 @@ _STORY = {
     "en": "The last sample of {what} is of {last}, and {until} it had been silent for {silence}."
     "{rhythm}{agent}",
     "zh": "{what}的最后一个样本时间为 {last}，至 {until} 已静默 {silence}。{rhythm}{agent}",
-}
-_WHAT_ROOT = {
-    "en": "all {count} planned subjects of {thing} ({points})",
-    "zh": "{thing}全部 {count} 个计划对象（{points}）",
 }
 _PLANNED = {
     "en": " {plan} expects a sample every {every}.",
@@ -37,6 +34,10 @@ _AGENT_LIVES = {
 _ACTION_ROOT = {
     "en": "See whether it runs and reaches the collector; start its agent, or take it out of the plan",
     "zh": "确认其是否运行、能否连接采集端；启动代理，或将其移出计划",
+}
+_ACTION_ASKED = {
+    "en": "See whether it answers, and whether the agent that asks it still may; or take it out of the plan",
+    "zh": "确认其是否应答、采集它的代理是否仍有权限；或将其移出计划",
 }
 _ACTION_POINT = {
     "en": "See what its agent says of the input; mend the source, or take it out of the plan",
@@ -86,10 +87,9 @@ def _gap(review: Review, scope: Scope) -> Verdict:
     severity, reasons = _severity(scope)
 
     def story(words: Words) -> str:
-        thing = scope.thing(words)
         return words.say(
             _STORY,
-            what=thing if point else _what(words, scope, thing),
+            what=scope.what(words),
             last=words.moment(newest, zone),
             until=words.until(window, zone),
             silence=words.duration(window.end_ms - newest),
@@ -109,7 +109,7 @@ def _gap(review: Review, scope: Scope) -> Verdict:
             reasons=reasons,
             headline=lambda words: words.say(_HEADLINE, thing=scope.thing(words, marked=False)),
             story=story,
-            action=lambda words: words.say(_ACTION_POINT if point else _ACTION_ROOT),
+            action=lambda words: words.say(_action(scope)),
             mended_when=lambda words: words.say(_MENDED),
             evidence=Evidence(
                 start_ms=window.start_ms,
@@ -125,11 +125,6 @@ def _gap(review: Review, scope: Scope) -> Verdict:
             unit="s",
         ),
     )
-
-
-def _what(words: Words, scope: Scope, thing: str) -> str:
-    titles = words.listing([point.title for point in scope.points])
-    return words.say(_WHAT_ROOT, count=number(len(scope.cases)), thing=thing, points=titles)
 
 
 def _rhythm(words: Words, review: Review, reviewed: list[SubjectReview]) -> str:
@@ -149,6 +144,12 @@ def _agent(words: Words, review: Review, scope: Scope, patience: int) -> str:
     if heard_ms is None or review.window.end_ms - heard_ms > patience:
         return ""
     return words.say(_AGENT_LIVES, moment=words.moment(heard_ms, review.plan.timezone))
+
+
+def _action(scope: Scope) -> Mapping[str, str]:
+    if scope.point is not None:
+        return _ACTION_POINT
+    return _ACTION_ROOT if dict(scope.subject).keys() <= {"host"} else _ACTION_ASKED
 
 
 def _severity(scope: Scope) -> tuple[Severity, list[str]]:

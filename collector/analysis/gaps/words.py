@@ -7,6 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from string import Formatter
 from typing import ClassVar, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from setpoint.reading import Subject
 PERCENT = ("percent", "%")
 _DURATION_MS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
 _LABEL = re.compile(r"(\d{4})(?:-(?:W(?P<week>\d+)|Q(?P<quarter>\d)|(?P<month>\d+)(?:-(?P<day>\d+))?))?")
+_PLAIN = re.compile(r"(?:[^\W_]|[./:@+,=?&%-])*")
 # The thing that is looked after is named first. An agent that only looks on from outside is named last.
 _PRINCIPALS = ("device", "tool", "host")
 _SCALED_UNITS = {"bytes": "B", "byte": "B", "B": "B", "bps": "bit/s", "bit/s": "bit/s"}
@@ -47,11 +49,19 @@ class Words(ABC):
     stop: ClassVar[str]
     via: ClassVar[str]
     everything: ClassVar[str]
+    """Everything that the plan has measured, where a sentence begins."""
     and_more: ClassVar[str]
 
     def say(self, texts: Mapping[str, str], **facts: str) -> str:
-        """The text of this language, with the facts put in."""
-        return texts[self.code].format(**facts)
+        """The text of this language, with the facts put in; ``{thing}`` stands for the fact of that name."""
+        pieces = []
+        for text, key, _, _ in Formatter().parse(texts[self.code]):
+            pieces += [text, facts[key] if key else ""]
+        return self.join([piece for piece in pieces if piece])
+
+    def join(self, pieces: Sequence[str]) -> str:
+        """The pieces of a text as one."""
+        return "".join(pieces)
 
     def paragraph(self, headline: str, *sentences: str) -> str:
         """The headline in bold, then the sentences."""
@@ -124,13 +134,13 @@ class Words(ABC):
         parts = []
         if principal:
             value = tags.pop(principal)
-            parts.append(f"`{value.replace('`', chr(39))}`" if marked else value)
+            parts.append(_code(value) if marked else value)
         via = tags.pop("host", None)
         for key, value in tags.items():
             noun = self.nouns.get(f"{measurement}.{key}", self.nouns.get(key, key))
-            parts.append(f"{noun} {value}".lstrip())
+            parts.append(f"{noun} {_plain(value) if marked else value}".lstrip())
         if via:
-            parts.append(f"{self.via} {via}")
+            parts.append(f"{self.via} {_plain(via) if marked else via}")
         return " ".join(parts)
 
     def listing(self, names: Sequence[str]) -> str:
@@ -156,6 +166,14 @@ class Words(ABC):
     @abstractmethod
     def review_period(self, period: str) -> str:
         """One period of the plan's review: "a month"."""
+
+    @abstractmethod
+    def subjects(self, count: int) -> str:
+        """So many subjects."""
+
+    @abstractmethod
+    def together(self, name: str, count: int, titles: str) -> str:
+        """Several subjects under the name of what they share, with the titles of their points."""
 
     @abstractmethod
     def plan_revision(self, revision: int) -> str:
@@ -217,6 +235,15 @@ def period_parts(label: str) -> PeriodParts:
 def sentence_end(text: str) -> str:
     """The text without the stop that its writer may have put."""
     return text.strip().rstrip(".。;；")
+
+
+def _code(text: str) -> str:
+    return f"`{text.replace('`', chr(39))}`"
+
+
+def _plain(text: str) -> str:
+    # Tags come from outside: what Markdown could take for more than a name is put in backticks.
+    return text if _PLAIN.fullmatch(text) else _code(text)
 
 
 def _prefix(value: float) -> tuple[float, str]:

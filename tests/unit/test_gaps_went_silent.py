@@ -1,0 +1,224 @@
+"""went-silent: what reported, and stopped."""
+
+from __future__ import annotations
+
+import pytest
+
+from collector.analysis.gaps.went_silent import KIND, check
+from collector.analysis.review import SubjectReview, Window
+from setpoint.finding import Verdict
+from setpoint.plan import Plan
+from tests.unit.review_factory import (
+    CPU,
+    CPU_SUBJECT,
+    CPU_TAGS,
+    DAY,
+    DISK,
+    HOUR,
+    LOAD,
+    MINUTE,
+    MONTH,
+    NEXT_MONTH,
+    PORT,
+    RUNNING,
+    SECOND,
+    START,
+    absent,
+    gaps,
+    plan,
+    review,
+    statistics,
+    subject,
+    verdict_of,
+)
+
+MON = (("host", "mon-01"),)
+JUMP_CPU = {"host": "jump-01", "cpu": "cpu-total"}
+
+
+def host(one: Plan, window: Window, name: str, last_ms: int) -> list[tuple[str, SubjectReview]]:
+    minutely = {"every": MINUTE, "last_ms": last_ms}
+    return [
+        subject(one, "host-cpu", {"host": name, "cpu": "cpu-total"}, statistics(window, last_ms=last_ms)),
+        subject(one, "host-disk", {"host": name, "path": "/"}, statistics(window, **minutely)),
+        subject(one, "host-disk", {"host": name, "path": "/var"}, statistics(window, **minutely)),
+        subject(one, "host-load", {"host": name}, statistics(window, last_ms=last_ms)),
+    ]
+
+
+def cpu(window: Window, last_ms: int) -> Verdict:
+    one = plan(CPU)
+    other = subject(one, "host-cpu", JUMP_CPU, statistics(window))
+    shown = statistics(window, last_ms=last_ms)
+    verdicts = check(review(one, window, subject(one, "host-cpu", CPU_TAGS, shown), other))
+    return verdict_of(verdicts, KIND, "", MON)
+
+
+@pytest.mark.parametrize("window", [RUNNING, MONTH])
+def test_silence_begins_after_a_minute_and_a_half(window: Window) -> None:
+    assert cpu(window, window.end_ms - 90 * SECOND).answer == "no gap"
+    assert cpu(window, window.end_ms - 90 * SECOND - 1).answer == "gap"
+
+
+def test_what_reports_slowly_is_waited_for_three_times() -> None:
+    one = plan(DISK)
+
+    def answer(last_ms: int) -> str:
+        tags = {"host": "mon-01", "path": "/"}
+        shown = statistics(RUNNING, every=MINUTE, last_ms=last_ms)
+        return verdict_of(
+            check(review(one, RUNNING, subject(one, "host-disk", tags, shown))), KIND, "", MON
+        ).answer
+
+    assert answer(RUNNING.end_ms - 3 * MINUTE) == "no gap"
+    assert answer(RUNNING.end_ms - 3 * MINUTE - 1) == "gap"
+
+
+def test_a_silent_host_is_one_finding() -> None:
+    one = plan(CPU, DISK, LOAD)
+    last = RUNNING.end_ms - 3 * HOUR - 12 * MINUTE
+    verdicts = check(
+        review(
+            one, RUNNING, *host(one, RUNNING, "mon-01", last), *host(one, RUNNING, "jump-01", RUNNING.end_ms)
+        )
+    )
+    (finding,) = gaps(verdicts)
+    assert (finding.point, finding.subject, finding.severity) == (None, {"host": "mon-01"}, "critical")
+    assert len(finding.evidence.members) == 4
+    assert (finding.measured, finding.target, finding.gap) == (11_520, 90, 11_430)
+    assert (
+        "is of 2026-10-10 20:48, and by 2026-10-11 00:00 it had been silent for 3 h 12 min"
+        in finding.text["en"]
+    )
+    assert "已静默 3 小时 12 分" in finding.text["zh"]
+    covered = verdict_of(verdicts, KIND, "host-cpu", CPU_SUBJECT)
+    assert (covered.answer, covered.reason) == ("cannot tell", "it is said of mon-01")
+
+
+def test_a_host_of_which_something_reports_is_not_silent() -> None:
+    one = plan(CPU, DISK, LOAD)
+    silent = host(one, RUNNING, "mon-01", START + DAY)
+    silent[3] = host(one, RUNNING, "mon-01", RUNNING.end_ms)[3]
+    verdicts = check(review(one, RUNNING, *silent))
+    assert verdict_of(verdicts, KIND, "", MON).answer == "no gap"
+    assert {(f.point, tuple(f.subject.values())) for f in gaps(verdicts)} == {
+        ("host-cpu", ("mon-01", "cpu-total")),
+        ("host-disk", ("mon-01",)),
+    }
+
+
+def test_one_silent_subject_among_others_is_its_own_finding() -> None:
+    one = plan(CPU, DISK, LOAD)
+    subjects = host(one, RUNNING, "mon-01", RUNNING.end_ms)
+    subjects[2] = host(one, RUNNING, "mon-01", START + DAY)[2]
+    (finding,) = gaps(check(review(one, RUNNING, *subjects)))
+    assert (finding.point, finding.subject) == ("host-disk", {"host": "mon-01", "path": "/var"})
+    assert finding.severity == "info"
+
+
+def test_severity_is_warning_where_a_critical_level_goes_unseen() -> None:
+    one = plan(CPU, LOAD)
+    subjects = host(plan(CPU, DISK, LOAD), RUNNING, "mon-01", RUNNING.end_ms)
+    silent = subject(one, "host-cpu", CPU_TAGS, statistics(RUNNING, last_ms=START + DAY))
+    (finding,) = gaps(check(review(one, RUNNING, silent, subjects[3])))
+    assert (finding.point, finding.severity) == ("host-cpu", "warning")
+
+
+def test_a_silent_device_is_not_put_down_to_the_host_that_polls_it() -> None:
+    one = plan(PORT)
+    poller = {"host": "mon-01", "device": "sw-1"}
+    ports = [
+        subject(
+            one,
+            "port-load",
+            {**poller, "name": f"Te1/1/{n}"},
+            statistics(RUNNING, every=MINUTE, last_ms=START + DAY),
+        )
+        for n in range(48)
+    ]
+    (finding,) = gaps(check(review(one, RUNNING, *ports)))
+    assert (finding.point, finding.subject) == (None, {"device": "sw-1"})
+    assert len(finding.evidence.members) == 48
+
+
+def test_two_silent_devices_of_one_poller_are_the_poller() -> None:
+    one = plan(PORT)
+    ports = [
+        subject(
+            one,
+            "port-load",
+            {"host": "mon-01", "device": device, "name": "Te1/1/1"},
+            statistics(RUNNING, every=MINUTE, last_ms=START + DAY),
+        )
+        for device in ("sw-1", "sw-2")
+    ]
+    (finding,) = gaps(check(review(one, RUNNING, *ports)))
+    assert finding.subject == {"host": "mon-01"}
+
+
+def test_everything_silent_is_one_finding() -> None:
+    one = plan(CPU, DISK, LOAD)
+    everybody = [*host(one, RUNNING, "mon-01", START), *host(one, RUNNING, "jump-01", START + DAY)]
+    (finding,) = gaps(check(review(one, RUNNING, *everybody)))
+    assert finding.subject == {}
+    assert finding.title == "Everything in the plan went silent"
+    assert "2026-10-02 00:00" in finding.text["en"]
+
+
+def test_reporting_again_is_no_gap_in_a_running_period() -> None:
+    assert cpu(RUNNING, RUNNING.end_ms - SECOND).answer == "no gap"
+
+
+def test_a_new_period_does_not_close_an_old_silence() -> None:
+    one = plan(CPU)
+    window = Window(START, START + MINUTE, complete=False, label="2026-10")
+    silent = subject(one, "host-cpu", CPU_TAGS, absent(window), last_ms=START - DAY)
+    verdicts = check(review(one, window, silent))
+    assert {verdict.answer for verdict in verdicts} == {"cannot tell"}
+
+
+def test_silence_since_before_the_period_is_a_gap_for_what_the_plan_names() -> None:
+    one = plan(CPU)
+    for named, answer in ((True, "gap"), (False, "cannot tell")):
+        silent = subject(one, "host-cpu", CPU_TAGS, absent(MONTH), last_ms=START - DAY, named=named)
+        assert verdict_of(check(review(one, MONTH, silent)), KIND, "", MON).answer == answer
+
+
+def test_what_was_never_named_and_stopped_in_the_period_is_a_gap() -> None:
+    one = plan(CPU)
+    silent = subject(one, "host-cpu", CPU_TAGS, statistics(MONTH, last_ms=START + DAY), named=False)
+    assert verdict_of(check(review(one, MONTH, silent)), KIND, "", MON).answer == "gap"
+
+
+def test_an_unknown_spacing_cannot_tell() -> None:
+    one = plan(CPU.replace(", every: 10s", ""))
+    shown = statistics(MONTH, every=None, samples=1, last_ms=START + DAY)
+    verdicts = check(review(one, MONTH, subject(one, "host-cpu", CPU_TAGS, shown)))
+    assert {verdict.answer for verdict in verdicts} == {"cannot tell"}
+
+
+def test_what_never_reported_is_not_silent() -> None:
+    one = plan(CPU)
+    assert check(review(one, MONTH, subject(one, "host-cpu", CPU_TAGS, absent(MONTH)))) == []
+
+
+def test_a_sample_after_a_past_period_shows_that_it_reports() -> None:
+    one = plan(CPU)
+    shown = statistics(MONTH, last_ms=START + DAY)
+    back = subject(one, "host-cpu", CPU_TAGS, shown, last_ms=MONTH.end_ms + DAY)
+    assert verdict_of(check(review(one, MONTH, back)), KIND, "", MON).answer == "no gap"
+
+
+def test_an_agent_that_lives_is_mentioned() -> None:
+    one = plan(CPU)
+    silent = subject(one, "host-cpu", CPU_TAGS, statistics(RUNNING, last_ms=START + DAY))
+    agents = {"mon-01": RUNNING.end_ms - 10 * SECOND}
+    (finding,) = gaps(check(review(one, RUNNING, silent, agents=agents)))
+    assert "Its agent still reports other things, last at 2026-10-10 23:59" in finding.text["en"]
+    agents = {"mon-01": START + DAY}
+    (finding,) = gaps(check(review(one, RUNNING, silent, agents=agents)))
+    assert "still reports" not in finding.text["en"]
+
+
+def test_the_same_gap_keeps_its_id_from_period_to_period() -> None:
+    assert cpu(MONTH, START + DAY).id == cpu(NEXT_MONTH, START + DAY).id
