@@ -110,13 +110,12 @@ class Watched:
         """Takes the newest sample, which may be that of the last tick, ``spacing_ms`` ago."""
         fresh = time_ms != self.time_ms
         if fresh or self._pending:
-            # A sample stands for twice its spacing. What lies between ticks is not seen, so samples that
-            # are further apart only because a tick came late are no hole.
-            reach_ms = max(2 * self._every_ms, self._every_ms + spacing_ms)
             if fresh:
-                self._take(time_ms, raw, reach_ms)
-            # Both clocks have a say: the agent's may be ahead of the collector's, or behind it.
-            self._hold(max(time_ms, min(now_ms, time_ms + reach_ms)))
+                # What lies between ticks is not seen: samples that are further apart only because a tick
+                # came late are no hole.
+                self._take(time_ms, raw, max(2 * self._every_ms, self._every_ms + spacing_ms))
+            # A sample stands for twice its spacing. The agent's clock may be ahead of the collector's.
+            self._hold(max(time_ms, min(now_ms, time_ms + 2 * self._every_ms)))
         elif now_ms - time_ms <= self._patience_ms and self.state != "silent":
             return
         state = self._judge(now_ms)
