@@ -56,9 +56,10 @@ async def serve(settings: EmbeddedBrokerSettings, data: Path, site: str | None, 
         _watch_parent(loop, stop)
 
     host, port = parse_listen(settings.listen)
+    tls = settings.tls_context()
     broker = EmbeddedBroker(credentials_path(data), site=site, largest_message=settings.max_message)
     await broker.start()
-    server = await asyncio.start_server(broker.serve_client, host, port, ssl=settings.tls_context())
+    server = await asyncio.start_server(broker.serve_client, host, port, ssl=tls)
     host, port = server.sockets[0].getsockname()[:2]
     log.info("broker listening on %s:%d", host, port)
     if supervised:
@@ -120,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         text = f"{settings.listen}: {error.strerror or error}"
         if error.errno == errno.EADDRINUSE:
-            text = f"{settings.listen} is in use; set broker.listen in collector.yaml"
+            text = f"{settings.listen} is in use; set embedded_broker.listen in collector.yaml"
         log.error("%s", text)
         if options.supervised:
             print(f"failed {text}", flush=True)

@@ -1,4 +1,4 @@
-"""What can be set about the embedded broker: the ``broker`` part of ``collector.yaml`` in single-box mode."""
+"""What can be set about the embedded broker: ``embedded_broker`` in ``collector.yaml``."""
 
 from __future__ import annotations
 
@@ -34,11 +34,16 @@ class EmbeddedBrokerSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields
         return found
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """The TLS context that the settings ask for; None for plain TCP. OSError when a file is missing."""
+        """The TLS context that the settings ask for; None for plain TCP. OSError when a file is no good."""
         if self.certificate is None or self.key is None:
             return None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.certificate, self.key)
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+        except OSError as error:
+            # OpenSSL's own text names no file.
+            reason = error.strerror or error
+            raise OSError(f"certificate {self.certificate} with key {self.key}: {reason}") from None
         return context
 
 

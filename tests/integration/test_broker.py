@@ -21,7 +21,6 @@ import pytest
 from collector.broker.credentials import rotate
 from collector.broker.process import BrokerStartError, start_broker
 from collector.broker.settings import EmbeddedBrokerSettings
-from tests.proxy import CuttableProxy
 from tests.servers import (
     ROOT,
     Broker,
@@ -37,9 +36,7 @@ Messages = list[tuple[str, bytes]]
 _REFUSED = 128
 
 
-def client(
-    broker: Broker | CuttableProxy, login: Login, identifier: str | None = None, **options: object
-) -> aiomqtt.Client:
+def client(broker: Broker, login: Login, identifier: str | None = None, **options: object) -> aiomqtt.Client:
     return aiomqtt.Client(
         broker.host,
         broker.port,
@@ -93,6 +90,44 @@ async def disconnected(connected: aiomqtt.Client) -> None:
     async with asyncio.timeout(5):
         with pytest.raises(aiomqtt.MqttError):
             await anext(connected.messages)
+
+
+def _text(value: str) -> bytes:
+    return len(value).to_bytes(2, "big") + value.encode()
+
+
+def _packet(kind: int, body: bytes) -> bytes:
+    length, rest = bytearray(), len(body)
+    while True:
+        rest, digit = rest >> 7, rest & 0x7F
+        length.append(digit | 0x80 if rest else digit)
+        if not rest:
+            return bytes([kind, *length]) + body
+
+
+def raw_client(
+    broker: Broker,
+    login: Login,
+    *,
+    client_id: str = "raw",
+    will: tuple[str, str] | None = None,
+    keepalive_s: int = 0,
+) -> tuple[socket.socket, int | None]:
+    """A connection that said CONNECT (with a retained will), and the answer: 0 when the broker accepts it.
+
+    What it says or reads then is up to the test: it never pings, and closing it resets the connection.
+    """
+    assert login.username is not None
+    assert login.password is not None
+    connection = socket.create_connection((broker.host, broker.port))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    flags = 0xC2 | (0x2C if will else 0)
+    body = _text("MQTT") + bytes([4, flags]) + keepalive_s.to_bytes(2, "big") + _text(client_id)
+    body += b"".join(_text(part) for part in [*(will or ()), login.username, login.password])
+    connection.sendall(_packet(0x10, body))
+    answer = connection.recv(4)
+    return connection, answer[3] if answer else None
 
 
 def run(test: Awaitable[None]) -> None:
@@ -233,29 +268,25 @@ def test_a_stranger_is_refused(broker: Broker) -> None:
         assert connack(broker.host, broker.port, login) in (4, 5), login
 
 
-def test_the_will_of_an_agent_is_told_on_its_own_topic(broker: Broker, broker_proxy: CuttableProxy) -> None:
+def test_the_will_of_an_agent_is_told_on_its_own_topic(broker: Broker) -> None:
     async def test() -> None:
         topic = "setpoint/v1/hq/web-01/status"
         async with (
             client(broker, broker.login("collector", "collector")) as collector,
             listening(collector, "setpoint/v1/+/+/status") as arrived,
         ):
-            will = aiomqtt.Will(topic, b"offline", qos=1, retain=True)
-            with contextlib.suppress(aiomqtt.MqttError):
-                async with client(broker_proxy, broker.login("web-01"), will=will) as agent:
-                    await agent.publish(topic, b"online", qos=1, retain=True)
-                    broker_proxy.cut()
-            await until(lambda: len(arrived) == 2, "the will is told")
-        assert [payload for _, payload in arrived] == [b"online", b"offline"]
+            agent, answer = raw_client(broker, broker.login("web-01"), will=(topic, "offline"))
+            assert answer == 0
+            agent.close()
+            await until(lambda: arrived, "the will is told")
+        assert arrived == [(topic, b"offline")]
         assert await retained_on(broker, topic) == [b"offline"]
 
     run(test())
 
 
 @pytest.mark.parametrize("topic", ["setpoint/v1/hq/web-01/status", "setpoint/v1/hq/web-01/ack"])
-def test_an_agent_cannot_leave_a_will_on_anothers_topic(
-    broker: Broker, broker_proxy: CuttableProxy, topic: str
-) -> None:
+def test_an_agent_cannot_leave_a_will_on_anothers_topic(broker: Broker, topic: str) -> None:
     async def test() -> None:
         async with (
             client(broker, broker.login("collector", "collector")) as collector,
@@ -263,10 +294,9 @@ def test_an_agent_cannot_leave_a_will_on_anothers_topic(
             listening(collector, "setpoint/v1/+/+/status") as at_collector,
             listening(agent, "setpoint/v1/hq/web-01/ack") as at_agent,
         ):
-            will = aiomqtt.Will(topic, b"forged", qos=1, retain=True)
-            with contextlib.suppress(aiomqtt.MqttError):  # refused, or let in without the will
-                async with client(broker_proxy, broker.login("mallory"), will=will):
-                    broker_proxy.cut()
+            # Refused, or let in without its will.
+            mallory, _ = raw_client(broker, broker.login("mallory"), will=(topic, "forged"))
+            mallory.close()
             await asyncio.sleep(0.5)
         assert at_collector == []
         assert at_agent == []
@@ -288,42 +318,33 @@ def test_a_collector_clears_the_status_of_an_agent(broker: Broker) -> None:
     run(test())
 
 
-def test_an_agent_that_comes_back_is_not_reported_offline_by_its_past(
-    broker: Broker, broker_proxy: CuttableProxy
-) -> None:
-    topic = "setpoint/v1/hq/web-01/status"
-    will = aiomqtt.Will(topic, b"offline", qos=1, retain=True)
-
+def test_an_agent_that_comes_back_is_not_reported_offline_by_its_past(broker: Broker) -> None:
     async def test() -> None:
+        topic = "setpoint/v1/hq/web-01/status"
         login = broker.login("web-01")
-        with contextlib.suppress(aiomqtt.MqttError):
-            async with client(broker_proxy, login, "the-same", will=will, timeout=1) as before:
-                await before.publish(topic, b"online", qos=1, retain=True)
-                broker_proxy.stall()
-                async with client(broker, login, "the-same", will=will) as now:
-                    await now.publish(topic, b"online again", qos=1, retain=True)
-                    broker_proxy.cut()
-                    await asyncio.sleep(0.5)
-                    assert await retained_on(broker, topic) == [b"online again"]
+        before, answer = raw_client(broker, login, client_id="the-same", will=(topic, "offline"))
+        assert answer == 0
+        async with client(broker, login, "the-same") as now:
+            await now.publish(topic, b"online again", qos=1, retain=True)
+            before.close()
+            await asyncio.sleep(0.5)
+            assert await retained_on(broker, topic) == [b"online again"]
 
     run(test())
 
 
-def test_a_client_that_falls_silent_is_given_up_after_its_keepalive(
-    broker: Broker, broker_proxy: CuttableProxy
-) -> None:
-    will = aiomqtt.Will("setpoint/v1/hq/web-01/status", b"offline", qos=1, retain=True)
-
+def test_a_client_that_falls_silent_is_given_up_after_its_keepalive(broker: Broker) -> None:
     async def test() -> None:
+        topic = "setpoint/v1/hq/web-01/status"
         async with (
             client(broker, broker.login("collector", "collector")) as collector,
             listening(collector, "setpoint/v1/+/+/status") as arrived,
         ):
-            with contextlib.suppress(aiomqtt.MqttError):
-                async with client(broker_proxy, broker.login("web-01"), will=will, keepalive=2, timeout=1):
-                    broker_proxy.stall()
-                    await until(lambda: arrived, "the will is told", timeout_s=15)
-        assert arrived == [("setpoint/v1/hq/web-01/status", b"offline")]
+            agent, answer = raw_client(broker, broker.login("web-01"), will=(topic, "offline"), keepalive_s=2)
+            assert answer == 0
+            await until(lambda: arrived, "the will is told", timeout_s=15)
+            agent.close()
+        assert arrived == [(topic, b"offline")]
 
     run(test())
 
@@ -495,22 +516,6 @@ def test_a_message_too_large_ends_its_sender_only(tmp_path: Path) -> None:
         run(test())
 
 
-def _text(value: str) -> bytes:
-    return len(value).to_bytes(2, "big") + value.encode()
-
-
-def _raw_connection(broker: EmbeddedBroker, login: Login) -> socket.socket:
-    """A connection that said CONNECT; what it says or reads then is up to the test."""
-    assert login.username is not None
-    assert login.password is not None
-    connection = socket.create_connection((broker.host, broker.port))
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    body = _text("MQTT") + b"\x04\xc2\x00\x00" + _text("raw") + _text(login.username) + _text(login.password)
-    connection.sendall(bytes([0x10, len(body)]) + body)
-    assert connection.recv(4)[3] == 0
-    return connection
-
-
 def _resident_mb(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -518,9 +523,8 @@ def _resident_mb(pid: int) -> float:
 
 def test_a_subscriber_that_does_not_read_harms_nobody(embedded_broker: EmbeddedBroker) -> None:
     broker = embedded_broker
-    deaf = _raw_connection(broker, broker.login("reader", "reader"))
-    body = b"\x00\x01" + _text("setpoint/v1/+/+/readings") + b"\x01"
-    deaf.sendall(bytes([0x82, len(body)]) + body)
+    deaf, _ = raw_client(broker, broker.login("reader", "reader"))
+    deaf.sendall(_packet(0x82, b"\x00\x01" + _text("setpoint/v1/+/+/readings") + b"\x01"))
     assert deaf.recv(5)[4] == 1
     before_mb = _resident_mb(broker.pid)
     count, size = 300, 2**20
@@ -547,12 +551,12 @@ def test_a_subscriber_that_does_not_read_harms_nobody(embedded_broker: EmbeddedB
 
 def test_a_flood_is_slowed_not_stored(embedded_broker: EmbeddedBroker) -> None:
     broker = embedded_broker
-    body = _text("setpoint/v1/hq/web-01/readings") + bytes(50_000)
-    length = bytes([len(body) & 0x7F | 0x80, len(body) >> 7 & 0x7F | 0x80, len(body) >> 14])
+    publish = _packet(0x30, _text("setpoint/v1/hq/web-01/readings") + bytes(50_000))
     peak_mb = before_mb = _resident_mb(broker.pid)
-    with _raw_connection(broker, broker.login("web-01")) as flood:
+    flood, _ = raw_client(broker, broker.login("web-01"))
+    with flood:
         for _ in range(300):
-            flood.sendall((b"\x30" + length + body) * 20)
+            flood.sendall(publish * 20)
             peak_mb = max(peak_mb, _resident_mb(broker.pid))
     assert peak_mb - before_mb < 40
 
@@ -608,7 +612,18 @@ def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path) -> None:
             port = taken.getsockname()[1]
             with pytest.raises(BrokerStartError) as failed:
                 await start_broker(EmbeddedBrokerSettings(listen=f"127.0.0.1:{port}"), tmp_path)
-        assert str(failed.value) == f"127.0.0.1:{port} is in use; set broker.listen in collector.yaml"
+        assert (
+            str(failed.value) == f"127.0.0.1:{port} is in use; set embedded_broker.listen in collector.yaml"
+        )
+
+    run(test())
+
+
+def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
+    async def test() -> None:
+        settings = EmbeddedBrokerSettings(listen="127.0.0.1:0", certificate="no.crt", key="no.key")
+        with pytest.raises(BrokerStartError, match=r"no\.crt with key no\.key: No such file"):
+            await start_broker(settings, tmp_path)
 
     run(test())
 
