@@ -8,10 +8,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-import duckdb
-
 from collector.register import Register
-from collector.store.duckdb import DuckDBStore
+from collector.store.duckdb import DuckDBStore, is_in_use
 
 STORE, REGISTER = "store.duckdb", "register.db"
 _MEMBERS = (STORE, REGISTER)
@@ -38,7 +36,8 @@ def unpack(file: Path, folder: Path, *, aside: str) -> Path | None:
     returned (None when nothing was there). BackupError when the file is no backup, or a collector runs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _check_unused(folder / STORE)
+    if (folder / STORE).exists() and is_in_use(folder / STORE):
+        raise BackupError(f"{folder / STORE} is in use; stop the collector first")
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         with tarfile.open(file) as archive:
             members = {m.name: m for m in archive.getmembers()}
@@ -60,15 +59,3 @@ def unpack(file: Path, folder: Path, *, aside: str) -> Path | None:
         for name in _MEMBERS:
             (Path(temporary) / name).rename(folder / name)
     return kept
-
-
-def _check_unused(store: Path) -> None:
-    if not store.exists():
-        return
-    try:
-        duckdb.connect(str(store)).close()
-    except duckdb.IOException as error:
-        if "lock" in str(error):
-            raise BackupError(f"{store} is in use; stop the collector first") from None
-    except duckdb.Error:
-        return  # damaged: that may be why somebody restores

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
-
 from collector.agents import Agents
 from collector.attempts import Attempts
 from collector.decode import Decoder, Limits
@@ -26,7 +24,7 @@ from collector.reviewer import Reviewer
 from collector.self_metrics import self_lines
 from collector.series import SeriesTable
 from collector.settings import CollectorSettings
-from collector.store.duckdb import DuckDBStore
+from collector.store.duckdb import DuckDBStore, QueryError
 from collector.view import View
 from collector.web.app import build_app
 from collector.web.server import serve
@@ -193,7 +191,7 @@ class Collector:
             try:
                 await asyncio.to_thread(self.review)
                 self.review_error = ""
-            except duckdb.Error as error:
+            except QueryError as error:
                 # Out of memory on a large period, say: storing goes on, and the health says so.
                 self.review_error = f"the review failed: {error}"
                 log.error("%s", self.review_error)

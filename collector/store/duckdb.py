@@ -34,6 +34,9 @@ from setpoint.reading import Subject, subject_of
 
 log = logging.getLogger(__name__)
 
+QueryError = duckdb.Error
+"""What reading a train may raise: out of memory, say. The store itself goes on."""
+
 
 class DuckDBStore:
     """Opening it may raise StoreUnavailable (another process owns the file) or SchemaError."""
@@ -251,6 +254,17 @@ class DuckDBStore:
         self._writer.shutdown(wait=True)
         self._read.close()
         self._db.close()
+
+
+def is_in_use(path: Path) -> bool:
+    """Whether another process owns the store. A file that cannot be opened for other reasons is in no use."""
+    try:
+        duckdb.connect(str(path)).close()
+    except duckdb.IOException as error:
+        return "lock" in str(error)
+    except duckdb.Error:
+        return False
+    return False
 
 
 def _insert(db: duckdb.DuckDBPyConnection, table: str, columns: dict[str, npt.NDArray[np.generic]]) -> None:

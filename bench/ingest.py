@@ -1,0 +1,213 @@
+"""Many agents' batches through a real broker into the embedded store.
+
+    python bench/ingest.py --seconds 20 --agents 200
+
+Publishes ready-made batches of host metrics (two fields a line, and the real host input's mix) as fast as
+the collector takes them, with at most a window of unacked batches per agent, and prints what went through:
+points and readings a second, the same per CPU second of the collector, latency from measurement to store,
+peak memory, and where the collector's time went.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import aiomqtt
+import psutil
+import zstandard
+
+from setpoint.ack import decode_ack
+from setpoint.batch_header import body_hash, encode_header
+from tests.end_to_end.site import CollectorProcess
+from tests.servers import Login, Mosquitto
+
+NOBODY = Login(None, None)
+
+
+# Stands for the seconds in a ready-made batch; a batch is then made by replacing it.
+SECONDS = "@@@@@@@@@@"
+
+
+def two_fields(host: str, lines: int) -> list[str]:
+    return [
+        f"disk,host={host},path=/data/{n % 100} used_percent={20 + n % 60}.{n % 10},"
+        f"free={10_000_000 + n}i {SECONDS}{n // 100:03d}000000"
+        for n in range(lines)
+    ]
+
+
+def host_mix(host: str, lines: int) -> list[str]:
+    cpu = ",".join(
+        f"usage_{name}={value}"
+        for name, value in zip(
+            ("user", "system", "idle", "active", "nice", "iowait", "irq", "softirq", "steal", "guest"),
+            (12.5, 3.25, 80.125, 19.875, 0.0, 1.5, 0.0, 0.25, 0.0, 0.0),
+            strict=True,
+        )
+    )
+    return [
+        f"cpu,cpu=cpu{n % 50},host={host} {cpu} {SECONDS}{n // 50:03d}000000"
+        if n % 2
+        else f"net,host={host},interface=eth{n % 50} bytes_recv={n * 7919}i,bytes_sent={n * 104729}i,"
+        f"packets_recv={n}i,packets_sent={n}i,err_in=0i,err_out=0i,drop_in=0i,drop_out=0i "
+        f"{SECONDS}{n // 50:03d}000000"
+        for n in range(lines)
+    ]
+
+
+@dataclass
+class Sender:
+    """One agent: batches that are ready, those under way, and what the acks said."""
+
+    name: str
+    under_way: dict[str, float] = field(default_factory=dict)
+    latencies_s: list[float] = field(default_factory=list)
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+    sequence: int = 0
+    acked: int = 0
+
+
+async def publish(
+    sender: Sender,
+    port: int,
+    make: Callable[[str, int], list[str]],
+    lines: int,
+    window: int,
+    until: float,
+) -> None:
+    compress = zstandard.ZstdCompressor(level=1).compress
+    epoch = f"bench-{time.time_ns():x}"
+    async with aiomqtt.Client("127.0.0.1", port, identifier=sender.name, max_inflight_messages=200) as client:
+        await client.subscribe(f"setpoint/v1/hq/{sender.name}/ack", qos=1)
+
+        async def take_acks() -> None:
+            async for message in client.messages:
+                ack = decode_ack(bytes(message.payload))
+                now = time.monotonic()
+                for batch in ack.stored:
+                    began = sender.under_way.pop(batch, None)
+                    if began is not None:
+                        sender.latencies_s.append(now - began)
+                        sender.acked += 1
+                sender.room.set()
+
+        taking = asyncio.create_task(take_acks())
+        start_s = int(time.time()) - 86_400
+        template = ("\n".join(make(sender.name, lines)) + "\n").encode()
+        while time.monotonic() < until:
+            if len(sender.under_way) >= window:
+                sender.room.clear()
+                await sender.room.wait()
+                continue
+            sender.sequence += 1
+            measured = time.monotonic()
+            body = compress(template.replace(SECONDS.encode(), b"%d" % (start_s + sender.sequence)))
+            digest = body_hash(body)
+            low = sender.sequence - len(sender.under_way)
+            header = encode_header(epoch, sender.sequence, digest, low, time.time_ns())
+            sender.under_way[f"{epoch}.{sender.sequence}.{digest}"] = measured
+            await client.publish(f"setpoint/v1/hq/{sender.name}/readings", header + body, qos=1, timeout=60)
+        deadline = time.monotonic() + 30
+        while sender.under_way and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        taking.cancel()
+
+
+def get(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def own_metric(text: str, name: str) -> float:
+    return next((float(line.split()[-1]) for line in text.splitlines() if line.startswith(name + " ")), 0.0)
+
+
+async def load(port: int, options: argparse.Namespace, make: Callable[[str, int], list[str]]) -> list[Sender]:
+    senders = [Sender(f"bench-{n:04d}") for n in range(options.agents)]
+    until = time.monotonic() + options.seconds
+    await asyncio.gather(*(publish(s, port, make, options.lines, options.window, until) for s in senders))
+    return senders
+
+
+def run(options: argparse.Namespace, name: str, make: Callable[[str, int], list[str]]) -> dict[str, object]:
+    fields = sum(line.split(" ")[1].count("=") for line in make("x", 100)) / 100
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        with (
+            Mosquitto(
+                folder / "broker", extra=["max_inflight_messages 0", "max_queued_messages 0"]
+            ) as broker,
+            CollectorProcess(folder, NOBODY, broker.port) as collector,
+        ):
+            process = psutil.Process(collector.pid)
+            before = process.cpu_times()
+            began = time.monotonic()
+            # The load comes from other processes: in this one it would share the interpreter with nothing,
+            # but its JSON and formatting would be timed as if the collector waited for it.
+            senders = asyncio.run(load(broker.port, options, make))
+            wall = time.monotonic() - began
+            after = process.cpu_times()
+            peak = _peak_bytes(collector.pid)
+            text = get(collector.port, "/metrics")
+    cpu = after.user + after.system - before.user - before.system
+    batches = sum(s.acked for s in senders)
+    lines = batches * options.lines
+    readings = lines * fields
+    latencies = sorted(latency for s in senders for latency in s.latencies_s)
+    decode = own_metric(text, "setpoint_collector_decode_seconds_total")
+    write = own_metric(text, "setpoint_collector_write_seconds_total")
+    return {
+        "mix": name,
+        "fields a line": fields,
+        "batches": batches,
+        "points/s": round(lines / wall),
+        "readings/s": round(readings / wall),
+        "points per CPU s": round(lines / cpu),
+        "readings per CPU s": round(readings / cpu),
+        "latency p50 s": round(latencies[len(latencies) // 2], 3),
+        "latency p99 s": round(latencies[int(len(latencies) * 0.99)], 3),
+        "peak MB": round(peak / 1e6),
+        "CPU s": round(cpu, 1),
+        "of it decode s (wall)": round(decode, 1),
+        "of it write s (wall)": round(write, 1),
+        "commits": int(own_metric(text, "setpoint_collector_commits_total")),
+    }
+
+
+def _peak_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--agents", type=int, default=50)
+    parser.add_argument("--lines", type=int, default=1000, help="lines a batch (%(default)s)")
+    parser.add_argument("--window", type=int, default=8, help="unacked batches per agent (%(default)s)")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    results = [run(options, "two fields", two_fields), run(options, "host mix", host_mix)]
+    if options.json:
+        print(json.dumps(results))
+        return 0
+    for key in results[0]:
+        print(f"{key:<24}" + "".join(f"{str(result[key]):>16}" for result in results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
