@@ -25,7 +25,9 @@ class CollectorIdentity(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     plan: str = "config/plan.yaml"
 
     def problems(self) -> Sequence[tuple[str, str]]:
-        return [] if is_name(self.name) else [("name", f'expected letters, digits, ". _ -", got "{self.name}"')]
+        return (
+            [] if is_name(self.name) else [("name", f'expected letters, digits, ". _ -", got "{self.name}"')]
+        )
 
 
 class Source(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -52,7 +54,9 @@ class ReceiveSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     rejected: Size = Size(50_000_000)
 
 
-class DuckDBSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="engine", tag="duckdb"):
+class DuckDBSettings(
+    msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="engine", tag="duckdb"
+):
     """The embedded store: a file in the data folder. ``retention``: how long readings are kept."""
 
     retention: Duration = Duration(400 * 86_400_000)

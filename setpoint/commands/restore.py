@@ -39,7 +39,9 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     folder = Path(settings.collector.data)
     try:
-        kept = unpack(options.file, folder, aside=time.strftime("before-restore-%Y%m%dT%H%M%SZ", time.gmtime()))
+        kept = unpack(
+            options.file, folder, aside=time.strftime("before-restore-%Y%m%dT%H%M%SZ", time.gmtime())
+        )
     except (BackupError, OSError, tarfile.TarError) as error:
         print(f"setpoint restore: {error}", file=sys.stderr)
         return 1

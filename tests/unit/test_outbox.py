@@ -145,7 +145,11 @@ def test_a_second_process_is_told_that_the_outbox_is_in_use(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "other",
-    [Owner("hq", "mon-02", OWNER.machine), Owner("branch", "mon-01", OWNER.machine), Owner("hq", "mon-01", "f" * 32)],
+    [
+        Owner("hq", "mon-02", OWNER.machine),
+        Owner("branch", "mon-01", OWNER.machine),
+        Owner("hq", "mon-01", "f" * 32),
+    ],
 )
 def test_an_outbox_with_anothers_batches_is_refused(tmp_path: Path, other: Owner) -> None:
     outbox = opened(tmp_path)
