@@ -116,7 +116,7 @@ def test_a_device_is_named_before_its_port_and_the_agent_that_polls_it() -> None
     subject = (("host", "mon-01"), ("device", "sw-core-1"), ("name", "Te1/1/1"))
     assert EN.name(subject, "snmp_port") == "`sw-core-1` port Te1/1/1 via mon-01"
     assert ZH.name(subject, "snmp_port") == "`sw-core-1` 端口 Te1/1/1 经 mon-01"
-    assert EN.name(subject, "snmp_port", marked=False) == "sw-core-1 port Te1/1/1 via mon-01"
+    assert EN.name(subject, "snmp_port", marked=False) == "sw-core-1 port Te1/1/1"
 
 
 def test_what_markdown_would_take_for_its_own_is_put_in_backticks() -> None:

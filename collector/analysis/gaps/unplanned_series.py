@@ -28,9 +28,9 @@ _HEADLINE = {
 _NONE = {"en": "none", "zh": "未涉及"}
 _A_PART = {"en": "only a part", "zh": "只涉及其中一部分"}
 _STORY = {
-    "en": "{period} {count} of {total} series of `{measurement}` arrived that no point of {plan} "
-    "wants: {metrics}.",
-    "zh": "{period}，`{measurement}` 的 {total} 个序列中有 {count} 个不属于{plan}的任何测量点：{metrics}。",
+    "en": "{period} {total} series of `{measurement}` arrived, and no point of {plan} wants {count} of "
+    "them: {metrics}.",
+    "zh": "{period}，`{measurement}` 的 {total} 个序列中，有 {count} 个不属于{plan}的任何测量点：{metrics}。",
 }
 _METRIC = {"en": "{field} ({count})", "zh": "{field}（{count}）"}
 _ACTION = {

@@ -128,7 +128,9 @@ class Words(ABC):
     # -- names -------------------------------------------------------------------------------------
 
     def name(self, subject: Subject, measurement: str = "", *, marked: bool = True) -> str:
-        """The subject as people call it: ``sw-core-1`` port Te1/1/1."""
+        """The subject as people call it: ``sw-core-1`` port Te1/1/1 via mon-01. Without marks, for a
+        headline, it has no backticks and leaves out the agent that looks on from outside.
+        """
         tags = dict(subject)
         principal = next((key for key in _PRINCIPALS if key in tags), None)
         parts = []
@@ -139,8 +141,8 @@ class Words(ABC):
         for key, value in tags.items():
             noun = self.nouns.get(f"{measurement}.{key}", self.nouns.get(key, key))
             parts.append(f"{noun} {_plain(value) if marked else value}".lstrip())
-        if via:
-            parts.append(f"{self.via} {_plain(via) if marked else via}")
+        if via and marked:
+            parts.append(f"{self.via} {_plain(via)}")
         return " ".join(parts)
 
     def listing(self, names: Sequence[str]) -> str:

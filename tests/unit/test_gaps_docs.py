@@ -1,0 +1,151 @@
+"""The pages of the gap checks: every check has one, and their examples are what the code says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from collector.analysis.gaps import CHECKS
+from collector.analysis.review import Review
+from setpoint.finding import Finding
+from tests.unit.review_factory import (
+    CPU,
+    CPU_TAGS,
+    DISK,
+    ERP,
+    HOUR,
+    LOAD,
+    MINUTE,
+    MONTH,
+    PORT,
+    RUNNING,
+    SECOND,
+    absent,
+    breaches,
+    gaps,
+    plan,
+    review,
+    seen,
+    statistics,
+    subject,
+)
+
+DOCS = Path(__file__).parents[2] / "docs" / "gaps"
+
+
+def target_missed() -> Review:
+    one = plan(ERP)
+    shown = statistics(MONTH, every=30 * SECOND, coverage=0.997, availability=0.99476)
+    good = round(shown.measured_ms * 0.99476)
+    shown = statistics(MONTH, every=30 * SECOND, coverage=0.997, availability=0.99476, good_ms=good)
+    tags = {"host": "mon-01", "server": "https://erp.example/", "method": "GET"}
+    return review(one, MONTH, subject(one, "erp-answers", tags, shown))
+
+
+def threshold_breached() -> Review:
+    allowing = "    for: [erp-uptime]\n    target: {breach_time: {at_most: 1h}}\n"
+    one = plan(PORT.replace("critical: {above: 90}", "critical: {above: 90, for: 5m}") + allowing)
+    shown = statistics(
+        MONTH,
+        every=MINUTE,
+        coverage=0.992,
+        max=96.84,
+        critical=breaches(3 * HOUR + 42 * MINUTE, count=7, longest_ms=65 * MINUTE),
+    )
+    tags = {"host": "mon-01", "device": "sw-1", "name": "Te1/1/1"}
+    return review(one, MONTH, subject(one, "port-load", tags, shown))
+
+
+def not_measured() -> Review:
+    one = plan(CPU, DISK, LOAD)
+    return review(
+        one,
+        RUNNING,
+        subject(one, "host-cpu", {"host": "jump-01", "cpu": "cpu-total"}, absent(RUNNING)),
+        subject(one, "host-disk", {"host": "jump-01"}, absent(RUNNING)),
+        subject(one, "host-load", {"host": "jump-01"}, absent(RUNNING)),
+        subject(one, "host-cpu", CPU_TAGS, statistics(RUNNING)),
+        subject(one, "host-disk", {"host": "mon-01", "path": "/"}, statistics(RUNNING, every=MINUTE)),
+        subject(one, "host-load", {"host": "mon-01"}, statistics(RUNNING)),
+    )
+
+
+def went_silent() -> Review:
+    one = plan(PORT)
+    last = RUNNING.end_ms - 3 * HOUR - 12 * MINUTE
+    return review(
+        one,
+        RUNNING,
+        *(
+            subject(
+                one,
+                "port-load",
+                {"host": "mon-01", "device": "sw-1", "name": f"Te1/1/{n}"},
+                statistics(RUNNING, every=MINUTE, last_ms=last),
+            )
+            for n in range(1, 49)
+        ),
+    )
+
+
+def thin_coverage() -> Review:
+    one = plan(DISK)
+    root = statistics(MONTH, every=MINUTE, coverage=0.713)
+    return review(
+        one,
+        MONTH,
+        subject(one, "host-disk", {"host": "mon-01", "path": "/backup"}, root),
+        subject(one, "host-disk", {"host": "mon-01", "path": "/"}, statistics(MONTH, every=MINUTE)),
+    )
+
+
+def no_threshold() -> Review:
+    one = plan(LOAD)
+    shown = statistics(MONTH, min=0.02, max=3.234)
+    return review(one, MONTH, *(subject(one, "host-load", {"host": h}, shown) for h in ("mon-01", "jump-01")))
+
+
+def unplanned_series() -> Review:
+    idle = [seen(f"cpu.usage_{what}", CPU_TAGS, MONTH) for what in ("active", "idle", "iowait", "steal")]
+    cores = [seen("cpu.usage_active", {"host": "mon-01", "cpu": f"cpu{n}"}, MONTH) for n in range(8)]
+    return review(plan(CPU), MONTH, series=[*idle, *cores])
+
+
+EXAMPLES: dict[str, Callable[[], Review]] = {
+    "target-missed": target_missed,
+    "threshold-breached": threshold_breached,
+    "not-measured": not_measured,
+    "went-silent": went_silent,
+    "thin-coverage": thin_coverage,
+    "no-threshold": no_threshold,
+    "unplanned-series": unplanned_series,
+}
+
+
+def example(kind: str) -> Finding:
+    """The finding that the page of this kind shows."""
+    (finding,) = gaps(CHECKS[kind](EXAMPLES[kind]()))
+    return finding
+
+
+def quoted(finding: Finding) -> str:
+    """The example as the page has it."""
+    reasons = ", ".join(finding.reasons)
+    return f"> {finding.text['en']}\n>\n> {finding.text['zh']}\n\nSeverity {finding.severity}: {reasons}.\n"
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_every_check_has_its_page_and_its_line_in_the_index(kind: str) -> None:
+    assert (DOCS / f"{kind}.md").read_text().startswith(f"# {kind}\n")
+    assert f"[`{kind}`]({kind}.md)" in (DOCS / "README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_the_example_on_the_page_is_what_the_check_says(kind: str) -> None:
+    page = (DOCS / f"{kind}.md").read_text()
+    expected = quoted(example(kind))
+    assert page.partition("## Example\n\n")[2] == expected, (
+        f"docs/gaps/{kind}.md has to end with:\n{expected}"
+    )
