@@ -44,7 +44,7 @@ class Matcher:
     def __init__(
         self, listed: Sequence[str], groups: Sequence[Matcher] = (), excluded: Sequence[Matcher] = ()
     ) -> None:
-        self._listed = tuple(dict.fromkeys(text for text in listed if not is_glob(text)))
+        self._listed = tuple(text for text in listed if not is_glob(text))
         self._literals = frozenset(self._listed)
         self._globs = tuple(sorted({text for text in listed if is_glob(text)}))
         self._regex = re.compile("|".join(map(fnmatch.translate, self._globs))) if self._globs else None

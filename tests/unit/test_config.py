@@ -57,7 +57,7 @@ class Settings(msgspec.Struct, kw_only=True):
     since: datetime.date | None = None
     labels: dict[str, str] = {}
     weights: dict[Literal["cpu", "mem"], float] = {}
-    either: int | str | list[str] = 0
+    either: str | int | list[str] = 0
     folder: Path = Path("data")
     extra: Any = None
     names: tuple[str, ...] = ()
@@ -149,7 +149,7 @@ def test_a_union_takes_the_member_that_the_value_is(text: str, value: object) ->
         ("labels: [a]", "labels: expected a mapping, got a list"),
         ('labels: {"a.b": [1]}', 'labels["a.b"]: expected text, got a list'),
         ("weights: {cpus: 1}", 'weights: unknown key "cpus", did you mean "cpu"?'),
-        ("either: {}", "either: expected a whole number or text or a list, got a mapping"),
+        ("either: {}", "either: expected text or a whole number or a list, got a mapping"),
         ("inputs: [{}]", 'inputs[0].input: missing, it is required: one of "host", "snmp"'),
         ("inputs: [{input: hots}]", 'inputs[0].input: expected one of "host", "snmp", got text "hots"'),
         ("inputs: [{input: snmp}]", "inputs[0].devices: missing, it is required"),
@@ -259,7 +259,8 @@ def test_variables_come_from_the_environment() -> None:
 name: a-${SITE}-${NUMBER:-7}${EMPTY:-}
 count: ${COUNT}
 labels: {a: "$${SITE} costs $5", b: '${EMPTY:-x}', c: "${SITE}"}
-broker: {password: "${PASSWORD}"}
+broker:
+  password: ${PASSWORD}
 since: ${EMPTY}
 """
     settings = read(text, SITE="hq", COUNT="12", EMPTY="", PASSWORD="null")
@@ -355,6 +356,11 @@ extra: *base
     settings = read(text)
     assert [each.port for each in settings.inputs if isinstance(each, Snmp)] == [1, 2, 3]
     assert settings.extra == {"input": "snmp", "devices": ["x"], "port": 1}
+
+
+def test_an_alias_has_the_line_where_it_is_used() -> None:
+    text = "name: a\nextra: &a {input: snmp}\ninputs:\n  - input: host\n  - *a\n"
+    assert wrong(text) == ["a.yaml:5: inputs[1].devices: missing, it is required"]
 
 
 def test_aliases_cannot_blow_up() -> None:
