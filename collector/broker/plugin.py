@@ -31,7 +31,7 @@ class AccessPlugin(BaseAuthPlugin, BaseTopicPlugin):  # type: ignore[misc] # amq
         super().__init__(context)
         self.credentials = Credentials(Path(self.config.credentials))
         self._site: str | None = self.config.site
-        # Each takes 16 ms of CPU in a thread: a flood of wrong passwords must leave a core to the others.
+        # Each takes 4 ms of CPU in a thread: a flood of wrong passwords must leave a core to the others.
         self._verifying = asyncio.Semaphore(1)
 
     async def authenticate(self, *, session: Any) -> bool:
