@@ -27,6 +27,7 @@ from tests.unit.review_factory import (
     gaps,
     plan,
     review,
+    seen,
     statistics,
     subject,
     verdict_of,
@@ -105,6 +106,43 @@ def test_a_host_of_which_something_reports_is_not_silent() -> None:
         ("host-cpu", ("mon-01", "cpu-total")),
         ("host-disk", ("mon-01",)),
     }
+
+
+def test_a_dead_host_is_silent_before_its_slow_inputs_are_late() -> None:
+    one = plan(CPU, DISK.replace("every: 1m", "every: 1h"))
+    died = RUNNING.end_ms - 2 * MINUTE
+    slow = subject(
+        one,
+        "host-disk",
+        {"host": "mon-01", "path": "/"},
+        statistics(RUNNING, every=HOUR, last_ms=died - 20 * MINUTE),
+    )
+    fast = subject(one, "host-cpu", CPU_TAGS, statistics(RUNNING, last_ms=died))
+    verdicts = check(review(one, RUNNING, fast, slow))
+    (finding,) = gaps(verdicts)
+    assert (finding.point, finding.subject) == (None, {"host": "mon-01"})
+    assert finding.evidence.members == ["host-cpu host=mon-01 cpu=cpu-total"]
+    tags = (("host", "mon-01"), ("path", "/"))
+    assert verdict_of(verdicts, KIND, "host-disk", tags).answer == "cannot tell"
+
+
+@pytest.mark.parametrize(("sign_ms", "host_silent"), [(45 * SECOND, True), (46 * SECOND, False)])
+def test_a_host_that_sends_anything_at_all_is_not_silent(sign_ms: int, host_silent: bool) -> None:
+    one = plan(CPU, DISK.replace("every: 1m", "every: 1h"))
+    stopped = RUNNING.end_ms - 2 * MINUTE
+    tags = {"host": "mon-01", "path": "/"}
+    subjects = [
+        subject(one, "host-disk", tags, statistics(RUNNING, every=HOUR, last_ms=stopped - HOUR)),
+        subject(one, "host-cpu", CPU_TAGS, statistics(RUNNING, last_ms=stopped)),
+    ]
+    sign = seen("setpoint_agent.connected", {"host": "mon-01"}, RUNNING)._replace(last_ms=stopped + sign_ms)
+    for found in (
+        review(one, RUNNING, *subjects, series=[sign]),
+        review(one, RUNNING, *subjects, agents={"mon-01": stopped + sign_ms}),
+    ):
+        verdicts = check(found)
+        assert verdict_of(verdicts, KIND, "", MON).answer == ("gap" if host_silent else "no gap")
+        assert [f.point for f in gaps(verdicts)] == [None if host_silent else "host-cpu"]
 
 
 def test_one_silent_subject_among_others_is_its_own_finding() -> None:

@@ -64,14 +64,36 @@ def roots(tags: Mapping[str, str]) -> list[Subject]:
 
 
 def silent_roots(review: Review) -> set[Subject]:
-    """The hosts, devices and tools of which something went silent, and nothing reports."""
-    silent: set[Subject] = set()
+    """The hosts, devices and tools that went silent as a whole: something planned of them is silent, and
+    either nothing planned of them reports, or nothing at all has arrived from them since.
+
+    The second half is for hosts with slow inputs. What reports once an hour is not late for three hours,
+    but it is no sign of life either.
+    """
+    stopped: dict[Subject, int] = {}
     reporting: set[Subject] = set()
     for reviewed in review.points:
         for subject in reviewed.subjects:
             now = presence(subject, review.window)
             if now is Presence.SILENT:
-                silent.update(roots(subject.tags))
+                # What was on its way when the host died may arrive with a later time than this subject had.
+                until = (newest_ms(subject) or 0) + patience_ms(every_ms(subject)) // 2
+                for root in roots(subject.tags):
+                    stopped[root] = max(stopped.get(root, until), until)
             elif now is Presence.REPORTING:
                 reporting.update(roots(subject.tags))
-    return silent - reporting
+    signs = _last_signs(review)
+    return {root for root, until in stopped.items() if root not in reporting or signs.get(root, 0) <= until}
+
+
+def _last_signs(review: Review) -> dict[Subject, int]:
+    """When anything, planned or not, was last seen of each host, device and tool."""
+    signs: dict[Subject, int] = {(("host", name),): heard_ms for name, heard_ms in review.agents.items()}
+    for series in review.series:
+        for root in roots(dict(series.key.tags)):
+            signs[root] = max(signs.get(root, series.last_ms), series.last_ms)
+    for reviewed in review.points:
+        for subject in reviewed.subjects:
+            for root in roots(subject.tags):
+                signs[root] = max(signs.get(root, 0), newest_ms(subject) or 0)
+    return signs

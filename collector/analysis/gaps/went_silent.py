@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from collector.analysis.gaps.members import Case, Scope, key_of, verdicts_by_cause
-from collector.analysis.gaps.presence import Presence, newest_ms, patience_ms, presence
+from collector.analysis.gaps.presence import Presence, newest_ms, patience_ms, presence, roots, silent_roots
 from collector.analysis.gaps.report import Gap, gap_verdict, query
 from collector.analysis.gaps.rules import every_ms
 from collector.analysis.gaps.words import Words
 from collector.analysis.review import Review, SubjectReview
 from setpoint.finding import Answer, Evidence, Severity, Verdict
 from setpoint.plan import PlanPoint
+from setpoint.reading import Subject
 
 KIND: Final = "went-silent"
 
@@ -48,8 +49,9 @@ _MENDED = {"en": "its samples arrive again", "zh": "重新收到其样本"}
 
 def check(review: Review) -> list[Verdict]:
     """One verdict per subject, and per host, device, tool and point that may be silent as a whole."""
+    silent = silent_roots(review)
     cases = [
-        _case(review, reviewed.point, subject)
+        _case(review, reviewed.point, subject, silent)
         for reviewed in review.points
         for subject in reviewed.subjects
         if newest_ms(subject) is not None
@@ -57,11 +59,13 @@ def check(review: Review) -> list[Verdict]:
     return verdicts_by_cause(KIND, cases, lambda scope: _gap(review, scope))
 
 
-def _case(review: Review, point: PlanPoint, reviewed: SubjectReview) -> Case:
+def _case(review: Review, point: PlanPoint, reviewed: SubjectReview, silent: set[Subject]) -> Case:
     found = presence(reviewed, review.window)
     answer: Answer = "cannot tell"
     reason = found.value
-    if found is Presence.REPORTING:
+    if found is Presence.REPORTING and not silent.isdisjoint(roots(reviewed.tags)):
+        reason = "it is not late yet, but nothing has arrived from where it comes from"
+    elif found is Presence.REPORTING:
         answer = "no gap"
     elif found is Presence.SILENT and (reviewed.named or reviewed.statistics.samples):
         answer = "gap"
