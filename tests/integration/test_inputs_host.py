@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -15,11 +16,14 @@ from typing import cast
 import psutil
 import pytest
 
+from agent.inputs.host.disk import DiskMeter
 from agent.inputs.host.filesystems import LocalFilesystems, RemoteFilesystems, Usage
 from agent.inputs.host.input import HostInput
+from agent.inputs.host.mounts import Mount
 from agent.inputs.host.settings import HostSettings
 from agent.inputs.lane import Lane, StillBusy
 from setpoint.reading import Point
+from tests.servers import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux' /proc")
 
@@ -193,6 +197,24 @@ def test_a_cancelled_gathering_leaves_no_second_call_behind() -> None:
         release.set()
 
 
+def test_a_container_reports_its_root_and_no_files() -> None:
+    def mounts() -> list[Mount]:
+        return [
+            Mount("/", "overlay", "overlay", ("rw",)),
+            Mount("/proc/self/status", "vda", "ext4", ("rw",)),
+        ]
+
+    async def run(settings: HostSettings) -> list[Point]:
+        return await DiskMeter(settings, mounts, LocalFilesystems(20)).gather()
+
+    points = asyncio.run(run(HostSettings()))
+    assert [(point.measurement, point.tags["path"]) for point in points] == [
+        ("disk", "/"),
+        ("setpoint_mount", "/"),
+    ]
+    assert asyncio.run(run(HostSettings(mount_points=["/srv"]))) == []
+
+
 def test_a_remote_filesystem_is_as_full_as_a_local_one_would_be() -> None:
     async def run() -> Usage | None:
         return (await RemoteFilesystems(20).ask(["/"]))["/"].usage
@@ -211,6 +233,23 @@ def test_what_stat_complains_of_is_the_error(tmp_path: Path) -> None:
 
     assert asyncio.run(run("stat")) == "No such file or directory"
     assert asyncio.run(run("/no/stat")) == "cannot start /no/stat: No such file or directory"
+
+
+def test_a_call_that_hangs_does_not_keep_the_program_from_ending() -> None:
+    code = (
+        "import asyncio, time\n"
+        "from agent.inputs.lane import Lane\n"
+        "async def main():\n"
+        "    try:\n"
+        "        await asyncio.wait_for(Lane('x').run(lambda: time.sleep(600)), 0.1)\n"
+        "    except TimeoutError:\n"
+        "        print('ended')\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "ended\n"
 
 
 def test_a_lane_takes_one_call_at_a_time() -> None:

@@ -35,7 +35,10 @@ class Daemon:
 
     def __init__(self, source: Path, mount: Path) -> None:
         self.mount = mount
-        self._process = subprocess.Popen([require("bindfs"), "-f", str(source), str(mount)])
+        # With one thread, it would take no second question while it hangs in the first.
+        self._process = subprocess.Popen(
+            [require("bindfs"), "-f", "--multithreaded", str(source), str(mount)]
+        )
         wait_until(lambda: os.path.ismount(mount), what=f"{mount} is mounted")
 
     def hang(self) -> None:

@@ -225,11 +225,11 @@ def test_the_processes_of_a_control_group(tmp_path: Path) -> None:
             find_unit("a.service", [str(tmp_path / "nothing")])
 
 
-def test_a_unit_that_is_started_and_stopped_meanwhile(tmp_path: Path) -> None:
+def test_a_unit_that_is_started_stopped_and_started_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "cgroup.procs").write_text("1\n")
     finder = Finder(ProcstatSettings(systemd_unit="a.service"), cgroups=[str(tmp_path)])
-    unit = tmp_path / "system.slice" / "a.service"
-    for _ in range(2):
+    for slice_name in ("system.slice", "custom.slice"):
+        unit = tmp_path / slice_name / "a.service"
         assert list(finder.candidates()) == []
         unit.mkdir(parents=True)
         (unit / "cgroup.procs").write_text("5\n6\n")
@@ -284,7 +284,8 @@ def test_psutil_measures_the_same(marker: str) -> None:
         mine = ours.fields[name]
         assert type(mine) is type(value), name
         if name not in ("cpu_time_user", "cpu_time_system"):
-            assert mine == pytest.approx(cast("float", value), rel=0.2), name
+            slack = 5 if isinstance(mine, int) else 0.02  # it is counting on between the two
+            assert mine == pytest.approx(cast("float", value), rel=0.2, abs=slack), name
 
 
 def test_psutil_finds_by_the_same_criteria(marker: str, tmp_path: Path) -> None:

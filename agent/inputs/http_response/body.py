@@ -49,8 +49,6 @@ class BodyReader:
             error.received = self.length
             raise
         except (OSError, EOFError) as error:
-            if isinstance(error, TimeoutError):
-                raise
             raise BodyError(f"the body was cut off: {error}", self.length) from error
 
     async def _read_exactly(self, length: int) -> None:
