@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -247,9 +248,15 @@ def plan() -> PlanSummary:
 
 
 class FakeView:
-    """Answers from lists that a test may change. ``broken`` is raised by everything that is awaited."""
+    """Answers from lists that a test may change. ``broken`` is raised by everything that is awaited;
+    samples take ``samples_take_s``.
+    """
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Makes it as new."""
         self.version = "0.1.0"
         self.started_ms = NOW_MS - 26 * HOUR
         self.now_ms = NOW_MS
@@ -262,6 +269,7 @@ class FakeView:
         self.parts = {"broker": Part(True, "connected"), "store": Part(True)}
         self.more_metrics: list[MetricValue] = []
         self.broken: Exception | None = None
+        self.samples_take_s = 0.0
         self.queries: list[SampleQuery | SeriesQuery] = []
         self.backups: list[Path] = []
 
@@ -324,6 +332,7 @@ class FakeView:
     async def samples(self, query: SampleQuery) -> Samples:
         self._fail()
         self.queries.append(query)
+        await asyncio.sleep(self.samples_take_s)
         samples = [(query.start_ms, 1.5), (query.start_ms + 10_000, 2.5)]
         return Samples(False, [SubjectSamples({"host": "mon-01"}, samples)])
 

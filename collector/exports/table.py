@@ -43,7 +43,8 @@ def align(rows: Sequence[Sequence[str]], width: int) -> str:
     widths = [max(columns(cell) for cell in column) for column in zip(*rows, strict=True)]
     room = width - sum(widths[:-2]) - 2 * (len(widths) - 1)
     if sum(widths[-2:]) > room:
-        widths[-2] = max(min(widths[-2], max(int(room * _TITLE_SHARE), room - widths[-1])), _LEAST)
+        spared = max(int(room * _TITLE_SHARE), room - widths[-1])
+        widths[-2] = max(min(widths[-2], spared, room - _LEAST), _LEAST)
         widths[-1] = max(room - widths[-2], _LEAST)
     lines = ["  ".join(_fit(cell, size) for cell, size in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines) + "\n"

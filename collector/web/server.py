@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
 
+# How long requests that are being answered when the collector stops may still take.
+_GRACE_S = 0.5
+
+
 class CannotListen(OSError):
     """The page cannot be served there; the text says why, and what to do."""
 
@@ -57,7 +61,7 @@ async def serve(
                 proxy_headers=False,
                 timeout_keep_alive=5,
                 limit_concurrency=200,
-                timeout_graceful_shutdown=0,
+                timeout_graceful_shutdown=_GRACE_S,  # type: ignore[arg-type]  # it may be a float
             ),
             ready,
         )

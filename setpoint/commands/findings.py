@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import shutil
@@ -191,6 +192,8 @@ def _findings(options: argparse.Namespace) -> list[Finding]:
 
 
 def _finding(url: str, finding_id: str) -> Finding:
+    if not finding_id:
+        raise _Failed(_USAGE, "expected the id of a finding")
     try:
         found = _decode(url, [_ask(url, f"/api/findings/{urllib.parse.quote(finding_id, safe='')}")])
     except _Failed as failed:
@@ -226,6 +229,8 @@ def _ask(url: str, path: str, query: str = "") -> Any:
             raise _Failed(_NO_COLLECTOR, f"what answers at {url} is no collector") from None
         code = {404: _NOT_FOUND}.get(error.code, _USAGE if error.code < 500 else _NO_COLLECTOR)
         raise _Failed(code, f"the collector at {url} says: {message}") from None
+    except http.client.HTTPException:
+        raise _Failed(_NO_COLLECTOR, f"what answers at {url} is no collector") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise _Failed(
