@@ -25,11 +25,13 @@ _COUNT_AGAIN_AFTER_MS = 600_000
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of what is taken. ``body_bytes`` is after decompression; ``future_ms`` and ``retention_ms``
-    are counted from the time of receipt.
+    are counted from the time of receipt. ``lines`` bounds the time that one payload can take: a few hundred
+    compressed bytes may hold millions of lines of one letter.
     """
 
     payload_bytes: int = 1 << 20
     body_bytes: int = 8 << 20
+    lines: int = 100_000
     line_bytes: int = 64 << 10
     tags_per_line: int = 32
     fields_per_line: int = 256

@@ -114,6 +114,10 @@ class Decoder:
             )
         except PayloadError as error:
             return Decoded(rejected=Rejection(error.fault, str(error)))
+        lines = body.count(b"\n")
+        if lines > self._limits.lines:
+            text = f"{lines} lines, at most {self._limits.lines} allowed"
+            return Decoded(rejected=Rejection("too-many-lines", text))
         publisher = self._publisher(site, agent, enrolled)
         content = _Content(publisher, self._limits, received_ms, needs_time=header is not None)
         content.read(body)

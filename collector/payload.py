@@ -9,7 +9,9 @@ import zstandard
 
 from setpoint.batch_header import HEADER_START, BatchHeader, body_hash, parse_header, split_header
 
-PayloadFault = Literal["too-large", "bad-header", "damaged", "bad-compression", "body-too-large"]
+PayloadFault = Literal[
+    "too-large", "bad-header", "damaged", "bad-compression", "body-too-large", "too-many-lines"
+]
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
