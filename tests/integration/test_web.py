@@ -22,7 +22,7 @@ from collector.web.app import build_app
 from collector.web.server import CannotListen, serve
 from collector.web.view import MetricValue, Part, SampleQuery, SeriesQuery
 from tests.fake_view import FORMULA, HOSTILE, HOUR, NOW_MS, FakeView
-from tests.servers import dump_dom, free_port, wait_until
+from tests.servers import ROOT, dump_dom, free_port, wait_until
 from tests.web_server import WebServer, web_server
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -208,6 +208,14 @@ def test_the_openapi_document_is_all_there_is_of_it(web: WebServer) -> None:
     assert web.ask("/schema/swagger").status == 404
     for path in ("/schema", "/", "/findings"):
         assert not re.search(r"https?://(?!erp\.example|evil\.example)", web.ask(path).text)
+
+
+def test_the_documentation_names_every_path_and_metric(web: WebServer) -> None:
+    text = (ROOT / "docs" / "api.md").read_text()
+    paths = set(web.ask("/schema/openapi.json").json["paths"])
+    assert set(re.findall(r"^\| `(/[^`]*)` \|", text, re.MULTILINE)) == paths
+    types, _ = _parse(web.ask("/metrics").text)
+    assert set(re.findall(r"`(setpoint_collector_\w+)", text)) == set(types)
 
 
 # -- Prometheus ------------------------------------------------------------------------------------

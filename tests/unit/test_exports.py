@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import re
 import unicodedata
 
 import msgspec
@@ -21,6 +22,7 @@ from collector.exports.quantity import age_text, duration, quantity, time_text
 from collector.exports.table import align, columns, findings_table, printable
 from setpoint.finding import Finding
 from tests.fake_view import FORMULA, NOW_MS, finding, findings
+from tests.servers import ROOT
 
 _text = st.text(max_size=80)
 
@@ -98,6 +100,12 @@ def test_csv_is_what_a_spreadsheet_reads() -> None:
     assert breached["period_end"] == time_text(NOW_MS)
     assert breached["text_zh"].startswith("**CPU busy")
     assert breached["reasons"] == "the gap is 12 % of the target\nit serves ERP"
+
+
+def test_the_documentation_names_every_column() -> None:
+    table = (ROOT / "docs" / "exports.md").read_text().split("## CSV")[1].split("## JSON")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert re.findall(r"`(\w+)`", " ".join(cells)) == list(COLUMNS)
 
 
 def test_numbers_stay_numbers() -> None:
