@@ -97,8 +97,9 @@ def trains(draw: st.DrawFn) -> tuple[list[Row], list[SubjectWindow]]:
     """Unsorted samples of three subjects around midnight, and windows for them and a fourth one."""
     grid = draw(st.sampled_from([1, 7, 10 * S, 20 * MINUTE]))
     jitter = st.integers(0, 3) if grid > 7 else st.just(0)
-    times = st.builds(lambda step, extra: MIDNIGHT + step * grid + extra, st.integers(-30, 30), jitter)
-    rows = draw(st.lists(st.tuples(st.integers(0, SUBJECTS - 1), times, VALUES), max_size=80))
+    times = st.builds(lambda step, extra: MIDNIGHT + step * grid + extra, st.integers(-15, 15), jitter)
+    row = st.tuples(st.integers(0, SUBJECTS - 1), times, VALUES)
+    rows = draw(st.lists(row, min_size=draw(st.sampled_from([0, 30, 60])), max_size=90))
     levels = st.one_of(
         st.none(),
         st.builds(
@@ -316,6 +317,11 @@ def test_one_sample_of_an_unknown_spacing_has_no_measured_time() -> None:
 def test_a_sample_that_is_no_number_is_as_if_never_sent() -> None:
     with_junk = one({0: 1, 5: math.nan, 10: 2, 15: math.inf, 17: -math.inf}, seconds(0, 30))
     assert with_junk == one({0: 1, 10: 2}, seconds(0, 30))
+
+
+def test_a_value_that_scaling_makes_infinite_is_as_if_never_sent() -> None:
+    values = {0: 1.0, 10: 1e308, 20: 2.0}
+    assert one(values, seconds(0, 30), scale=8) == one({0: 1, 20: 2}, seconds(0, 30), scale=8)
 
 
 def test_of_two_samples_at_one_time_the_greater_stands() -> None:
