@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.analysis.gaps import CHECKS, run_checks
+from collector.analysis.gaps.report import query
 from collector.analysis.review import PointReview, Review, SubjectReview, Window
 from collector.register import Register
 from setpoint.finding import finding_id, round12, to_json
@@ -165,6 +166,12 @@ def test_the_order_of_subjects_changes_no_answer(found: Review, order: random.Ra
     again = Review(found.plan, found.window, points, found.series, found.agents)
     before = {verdict.id: verdict.answer for verdict in run_checks(found)}
     assert {verdict.id: verdict.answer for verdict in run_checks(again)} == before
+
+
+def test_a_tag_that_is_called_like_a_parameter_is_asked_for_as_a_tag() -> None:
+    asked = query((("host", "mon-01"), ("metric", "a b")), metric="x.level")
+    assert asked == "/api/series?metric=x.level&host=mon-01&tag=metric%3Da+b"
+    assert query(()) == "/api/series"
 
 
 def test_an_empty_review_says_nothing() -> None:

@@ -88,9 +88,9 @@ def unplanned(*metrics: str) -> list[Verdict]:
 
 def test_unplanned_series_are_summed_up_by_measurement() -> None:
     verdicts = unplanned("cpu.usage_active", "cpu.usage_idle", "net.bytes_recv", "net.bytes_sent")
-    assert [(f.metric, f.subject, f.severity) for f in gaps(verdicts)] == [
-        ("cpu", {"measurement": "cpu"}, "info"),
-        ("net", {"measurement": "net"}, "info"),
+    assert [(f.evidence.query, f.subject, f.severity) for f in gaps(verdicts)] == [
+        ("/api/series?measurement=cpu", {"measurement": "cpu"}, "info"),
+        ("/api/series?measurement=net", {"measurement": "net"}, "info"),
     ]
     cpu, net = gaps(verdicts)
     assert cpu.evidence.members == ["cpu.usage_idle (1)"]

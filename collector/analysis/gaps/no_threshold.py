@@ -96,7 +96,7 @@ def _gap(review: Review, reviewed: PointReview, members: list[SubjectReview]) ->
                 samples=sum(one.statistics.samples for one in members),
                 statistics={"subjects": len(members)},
                 members=[subject_text(one.subject) for one in members[:MEMBERS_KEPT]],
-                query=query(point.metric, single.subject if single else ()),
+                query=query(single.subject if single else (), metric=point.metric),
             ),
         ),
     )

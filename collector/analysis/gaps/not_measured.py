@@ -188,7 +188,7 @@ def _gap(known: _Known, scope: Scope) -> Verdict:
                 coverage=0.0,
                 statistics={"subjects": len(scope.cases)},
                 members=scope.members(),
-                query=query(point.metric if point else "", scope.subject),
+                query=query(scope.subject, metric=point.metric if point else ""),
             ),
             measured=0 if expected else None,
             target=expected,

@@ -21,6 +21,9 @@ LANGUAGES: Final[Sequence[Words]] = (ENGLISH, Chinese())
 MEMBERS_KEPT: Final = 100
 """So many members a finding lists; the others it counts."""
 
+# What the API takes for itself; tags of these names are asked for in another way.
+_PARAMETERS: Final = frozenset({"limit", "measurement", "metric", "tag"})
+
 Saying = Callable[[Words], str]
 """Says one thing in the language it is given."""
 
@@ -44,7 +47,6 @@ class Gap:
     action: Saying
     mended_when: Saying
     evidence: Evidence
-    metric: str = ""
     coverage: float | None = None
     measured: float | None = None
     target: float | None = None
@@ -78,7 +80,7 @@ def gap_verdict(review: Review, gap: Gap) -> Verdict:
             for words in LANGUAGES
         },
         point=None if gap.point is None else gap.point.id,
-        metric=gap.metric or (gap.point.metric if gap.point else ""),
+        metric=gap.point.metric if gap.point else "",
         subject=dict(gap.subject),
         objectives=objectives,
         measured=_rounded(gap.measured),
@@ -128,14 +130,15 @@ def evidence_of(review: Review, point: PlanPoint, reviewed: SubjectReview) -> Ev
         samples=shown.samples,
         coverage=shown.coverage,
         statistics=_shown(shown),
-        query=query(point.metric, reviewed.subject),
+        query=query(reviewed.subject, metric=point.metric),
     )
 
 
-def query(metric: str, subject: Subject) -> str:
-    """The path of the collector's API that shows the samples of a metric, or of everything, of a subject."""
-    asked = urlencode([*([("metric", metric)] if metric else []), *subject])
-    return f"/api/series?{asked}" if asked else "/api/series"
+def query(subject: Subject, **wanted: str) -> str:
+    """The path of the API that shows the series of a subject, of a ``metric`` or ``measurement``."""
+    asked = [(name, value) for name, value in wanted.items() if value]
+    asked += [("tag", f"{key}={value}") if key in _PARAMETERS else (key, value) for key, value in subject]
+    return f"/api/series?{urlencode(asked)}" if asked else "/api/series"
 
 
 def action_of(point: PlanPoint, texts: dict[str, str]) -> Saying:

@@ -103,7 +103,7 @@ def _gap(review: Review, scope: Scope) -> Verdict:
         coverage=min(coverages),
         statistics={"subjects": len(scope.cases), "lowest": min(coverages), "highest": max(coverages)},
         members=scope.members(),
-        query=query(point.metric if point else "", scope.subject),
+        query=query(scope.subject, metric=point.metric if point else ""),
     )
     return gap_verdict(
         review,

@@ -122,7 +122,7 @@ def _gap(review: Review, scope: Scope) -> Verdict:
                 coverage=latest.statistics.coverage if scope.is_single else None,
                 statistics={"subjects": len(scope.cases), "last_ms": newest, "patience_ms": patience},
                 members=scope.members(),
-                query=query(point.metric if point else "", scope.subject),
+                query=query(scope.subject, metric=point.metric if point else ""),
             ),
             measured=(window.end_ms - newest) / 1000,
             target=patience / 1000,
