@@ -36,7 +36,12 @@ class Agents:
         self._agents: dict[tuple[str, str], AgentState] = {}
 
     def get(self, site: str, name: str) -> AgentState:
-        return self._agents.setdefault((site, name), AgentState(site, name))
+        """The agent; made known if it was not. One known from the store only gets its site now."""
+        if (site, name) not in self._agents:
+            agent = self._agents.pop(("", name), None) or AgentState(site, name)
+            agent.site = site
+            self._agents[site, name] = agent
+        return self._agents[site, name]
 
     def heard(self, site: str, name: str, status: Status | None) -> None:
         """Takes a status message; None is a cleared one, and removes the agent."""
@@ -55,7 +60,7 @@ class Agents:
     def restore(self, names: Iterable[tuple[str, int, int]]) -> None:
         """Makes agents known by (name, first, last) of readings that are in the store already."""
         for name, first_ms, last_ms in names:
-            agent = next((a for a in self._agents.values() if a.name == name), None) or self.get("", name)
+            agent = self.get("", name)
             agent.first_ms, agent.last_ms = first_ms, last_ms
 
     def all(self) -> Sequence[AgentState]:

@@ -156,7 +156,7 @@ class Collector:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             stop.set()
-            done, late = await asyncio.wait(tasks, timeout=10)
+            done, late = await asyncio.wait(tasks, timeout=5)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
