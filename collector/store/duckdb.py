@@ -6,10 +6,11 @@ One thread writes, in one transaction per call; readers have cursors of their ow
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from collector.store.base import (
     WriteResult,
 )
 from collector.store.deliveries import Deliveries, DeliveryRow
-from collector.store.schema import SchemaError, migrate
+from collector.store.schema import migrate
 from setpoint.reading import Subject, subject_of
 
 log = logging.getLogger(__name__)
@@ -51,38 +52,43 @@ class DuckDBStore:
     ) -> None:
         self._path = path
         self._series = series
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_bytes // 1_000_000}MB",
+            "threads": str(threads),
+            "temp_directory": str(path.parent / "spill"),
+            # A column store sorts nothing for us; keeping the insertion order costs memory.
+            "preserve_insertion_order": "false",
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = self._connect()
+        self._read = self._db.cursor()
+        self._broken = False
         try:
-            self._db = duckdb.connect(
-                str(path),
-                config={
-                    "memory_limit": f"{memory_bytes // 1_000_000}MB",
-                    "threads": str(threads),
-                    "temp_directory": str(path.parent / "spill"),
-                    # A column store sorts nothing for us; keeping the insertion order costs memory.
-                    "preserve_insertion_order": "false",
-                },
-            )
+            before, after = migrate(self._db)
+            if 0 < before < after:
+                log.info("store %s: brought from schema version %d to %d", path, before, after)
+            self._deliveries = self._restore_deliveries()
+            self._saved_series = self._restore_series()
+        except BaseException:
+            self._read.close()
+            self._db.close()
+            raise
+        self._writer = ThreadPoolExecutor(1, "store")
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        try:
+            return duckdb.connect(str(self._path), config=self._config)
         except duckdb.IOException as error:
             if "lock" in str(error):
                 raise StoreUnavailable(
-                    f"{path} is owned by another process ({_lock_holder(error)}). A DuckDB store has one "
-                    "collector; for several, use InfluxDB or VictoriaMetrics"
+                    f"{self._path} is owned by another process ({_lock_holder(error)}). A DuckDB store has "
+                    "one collector; for several, use InfluxDB or VictoriaMetrics"
                 ) from None
-            raise StoreUnavailable(f"{path} cannot be opened: {error}") from None
-        self._read = self._db.cursor()
-        try:
-            before, after = migrate(self._db)
-        except SchemaError:
-            self._db.close()
-            raise
-        if 0 < before < after:
-            log.info("store %s: brought from schema version %d to %d", path, before, after)
-        self._deliveries = Deliveries(
-            DeliveryRow(*row) for row in self._db.execute("SELECT * FROM batches").fetchall()
-        )
-        self._saved_series = self._restore_series()
-        self._writer = ThreadPoolExecutor(1, "store")
+            raise StoreUnavailable(f"{self._path} cannot be opened: {error}") from None
+
+    def _restore_deliveries(self) -> Deliveries:
+        rows = self._db.execute("SELECT * FROM batches").fetchall()
+        return Deliveries(DeliveryRow(*row) for row in rows)
 
     def _restore_series(self) -> int:
         rows = self._db.execute(
@@ -112,7 +118,39 @@ class DuckDBStore:
         except duckdb.Error as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commits at its end; when anything fails, nothing of it is kept."""
+        try:
+            self._db.execute("BEGIN")
+            yield
+            self._db.execute("COMMIT")
+        except duckdb.FatalException:
+            self._broken = True
+            raise
+        except BaseException:
+            with contextlib.suppress(duckdb.TransactionException):  # a failed COMMIT has done it already
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _reopen_if_broken(self) -> None:
+        """Opens the file anew after a fatal error, such as a checkpoint on a full disk: DuckDB 2.0 refuses
+        everything from then on, also when there is room again. What was committed is read back.
+        """
+        if not self._broken:
+            return
+        self._read.close()
+        self._db.close()
+        self._db = self._connect()
+        self._read = self._db.cursor()
+        self._deliveries = self._restore_deliveries()
+        row = self._db.execute("SELECT count(*) FROM series").fetchone()
+        self._saved_series = int(row[0]) if row else 0
+        self._broken = False
+        log.info("store %s: opened again", self._path)
+
     def _write(self, batches: Sequence[Batch]) -> WriteResult:
+        self._reopen_if_broken()
         result = WriteResult()
         fresh: list[Batch] = []
         rows: list[DeliveryRow] = []
@@ -133,16 +171,11 @@ class DuckDBStore:
         series = np.concatenate([b.series for b in fresh])
         time_ms = np.concatenate([b.time_ms for b in fresh])
         value = np.concatenate([b.value for b in fresh])
-        self._db.execute("BEGIN")
-        try:
+        with self._transaction():
             self._insert_series(until)
             _insert_points(self._db, series, time_ms, value)
             _insert_texts(self._db, [text for b in fresh for text in b.texts])
             _insert_deliveries(self._db, rows)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
         self._saved_series = until
         self._deliveries.add(rows)
         result.readings = sum(b.readings for b in fresh)
@@ -213,22 +246,22 @@ class DuckDBStore:
 
     async def expire(self, before_ms: int) -> int:
         """Deletes readings older than ``before_ms`` and forgets senders silent since; returns how many."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._expire, before_ms)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._writer, self._expire, before_ms)
+        except duckdb.Error as error:
+            raise StoreUnavailable(f"{self._path}: {error}") from error
 
     def _expire(self, before_ms: int) -> int:
+        self._reopen_if_broken()
         kept = self._deliveries.rows(before_ms)
-        self._db.execute("BEGIN")
-        try:
-            gone = 0
+        gone = 0
+        with self._transaction():
             for table in ("points", "texts"):
                 row = self._db.execute(f"DELETE FROM {table} WHERE t < ?", [before_ms]).fetchone()
                 gone += int(row[0]) if row else 0
             self._db.execute("DELETE FROM batches")
             _insert_deliveries(self._db, kept)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
         self._deliveries = Deliveries(kept)
         return gone
 
