@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from setpoint.version import VERSION
+
 _MAX_HEAD_BYTES = 256 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -65,7 +67,7 @@ def encode_request(request: Request) -> bytes:
         target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~-._?[]")
     headers = {
         "host": host,
-        "user-agent": "Setpoint",
+        "user-agent": f"Setpoint/{VERSION}",
         "accept": "*/*",
         "accept-encoding": "identity",
         "connection": "close",
