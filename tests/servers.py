@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -55,6 +56,15 @@ def wait_until(true: Callable[[], object], *, timeout_s: float = 10, what: str =
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {timeout_s:g} s")
         time.sleep(0.02)
+
+
+def _end_with_us() -> list[str]:
+    """What to put before a command, so that the kernel kills it when this process is killed (Linux)."""
+    setpriv = shutil.which("setpriv", path=_SEARCH)
+    # The kernel goes by the thread that started the server, and other threads than the main one end early.
+    if setpriv and threading.current_thread() is threading.main_thread():
+        return [setpriv, "--pdeathsig", "KILL", "--"]
+    return []
 
 
 class ServerProcess:
@@ -115,9 +125,8 @@ class ServerProcess:
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         env = {**os.environ, **self.env} if self.env else None
-        return subprocess.Popen(
-            self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.cwd, env=env
-        )
+        argv = [*_end_with_us(), *self.argv]
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.cwd, env=env)
 
     def stop(self, timeout_s: float = 10) -> int | None:
         """Ends the program with SIGTERM, after the timeout with SIGKILL. Its exit code."""

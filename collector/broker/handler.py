@@ -65,6 +65,14 @@ class ClientHandler(BrokerProtocolHandler):  # type: ignore[misc] # amqtt is unt
         self._last_packet_id = found
         return found
 
+    async def handle_publish(self, publish: Any) -> None:
+        """Drops a client that leaves more QoS 2 messages unreleased than may wait; amqtt holds them all."""
+        if len(self.session.inflight_in) >= _MOST_RECEIVED:
+            log.warning("disconnected %r: too many QoS 2 messages without PUBREL", self.session.client_id)
+            self.writer.abort()
+            return
+        await super().handle_publish(publish)
+
     async def handle_puback(self, puback: Any) -> None:
         self._unacked.discard(puback.variable_header.packet_id)
 

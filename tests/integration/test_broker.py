@@ -119,8 +119,7 @@ def raw_client(
     """
     assert login.username is not None
     assert login.password is not None
-    connection = socket.create_connection((broker.host, broker.port))
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection = socket.create_connection((broker.host, broker.port), timeout=30)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     flags = 0xC2 | (0x2C if will else 0)
     body = _text("MQTT") + bytes([4, flags]) + keepalive_s.to_bytes(2, "big") + _text(client_id)
@@ -184,7 +183,7 @@ def test_telegraf_may_publish_below_its_own_name_only(broker: Broker) -> None:
         ):
             await telegraf.publish("telegraf/db-02/cpu", b"not mine", qos=1)
             await telegraf.publish("setpoint/v1/hq/web-01/readings", b"not mine", qos=1)
-            await telegraf.publish("telegraf/db-01/cpu", b"mine", qos=1)
+            await telegraf.publish("telegraf/db-01/cpu", b"mine", qos=2)  # its default
             await until(lambda: arrived, "its own message arrives")
         assert arrived == [("telegraf/db-01/cpu", b"mine")]
 
@@ -524,6 +523,7 @@ def _resident_mb(pid: int) -> float:
 def test_a_subscriber_that_does_not_read_harms_nobody(embedded_broker: EmbeddedBroker) -> None:
     broker = embedded_broker
     deaf, _ = raw_client(broker, broker.login("reader", "reader"))
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     deaf.sendall(_packet(0x82, b"\x00\x01" + _text("setpoint/v1/+/+/readings") + b"\x01"))
     assert deaf.recv(5)[4] == 1
     before_mb = _resident_mb(broker.pid)
@@ -559,6 +559,18 @@ def test_a_flood_is_slowed_not_stored(embedded_broker: EmbeddedBroker) -> None:
             flood.sendall(publish * 20)
             peak_mb = max(peak_mb, _resident_mb(broker.pid))
     assert peak_mb - before_mb < 40
+
+
+def test_messages_that_are_never_released_are_not_stored(embedded_broker: EmbeddedBroker) -> None:
+    broker = embedded_broker
+    before_mb = _resident_mb(broker.pid)
+    sender, _ = raw_client(broker, broker.login("web-01"))
+    topic = _text("setpoint/v1/hq/web-01/readings")
+    with pytest.raises(ConnectionError):  # noqa: PT012
+        for packet_id in range(1, 3000):
+            sender.sendall(_packet(0x34, topic + packet_id.to_bytes(2, "big") + bytes(100_000)))
+    assert _resident_mb(broker.pid) - before_mb < 40
+    assert "QoS 2" in broker.log_text()
 
 
 def test_the_log_says_only_where_it_listens(embedded_broker: EmbeddedBroker) -> None:
