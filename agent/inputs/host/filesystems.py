@@ -122,10 +122,16 @@ class RemoteFilesystems:
         """An answer for each path, at the latest 0.2 s after the timeout."""
         paths = tuple(paths)
         for path in self._lanes.keys() - set(paths):
-            if not self._lanes[path].busy:
-                del self._lanes[path]
+            self._forget(path)
         answers = await asyncio.gather(*(self._ask(path) for path in paths))
         return dict(zip(paths, answers, strict=True))
+
+    def _forget(self, path: str) -> None:
+        """Drops what is kept of a path that is no longer mounted, once nobody waits for it."""
+        child = self._children.get(path)
+        if not self._lanes[path].busy and (child is None or child.poll() is not None):
+            del self._lanes[path]
+            self._children.pop(path, None)
 
     async def _ask(self, path: str) -> Answer:
         lane = self._lanes.setdefault(path, Lane(path))
