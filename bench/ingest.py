@@ -122,8 +122,9 @@ async def publish(
             header = encode_header(epoch, sender.sequence, digest, low, time.time_ns())
             sender.under_way[f"{epoch}.{sender.sequence}.{digest}"] = measured
             await client.publish(f"setpoint/v1/hq/{sender.name}/readings", header + body, qos=1, timeout=60)
-        deadline = time.monotonic() + 30
-        while sender.under_way and time.monotonic() < deadline:
+        for _ in range(600):
+            if not sender.under_way:
+                break
             await asyncio.sleep(0.05)
         taking.cancel()
 
@@ -218,7 +219,7 @@ def main() -> int:
         print(json.dumps(results))
         return 0
     for key in results[0]:
-        print(f"{key:<24}" + "".join(f"{str(result[key]):>16}" for result in results))
+        print(f"{key:<24}" + "".join(f"{result[key]!s:>16}" for result in results))
     return 0
 
 
