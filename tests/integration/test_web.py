@@ -285,7 +285,7 @@ def test_every_answer_carries_the_security_headers(web: WebServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "127.0.0.1:8480", "[::1]:8480", "LOCALHOST:1", "10.1.2.3", "setpoint.example:8480"]
+    "host", ["localhost", "127.0.0.1:8480", "[::1]:8480", "LOCALHOST.:1", "10.1.2.3", "setpoint.example:8480"]
 )
 def test_it_answers_to_its_own_names(web: WebServer, host: str) -> None:
     assert web.ask("/api/now", {"Host": host}).status == 200

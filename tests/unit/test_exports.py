@@ -54,6 +54,14 @@ def test_open_ones_come_first_and_the_worst_of_them() -> None:
     assert [f.severity for f in ordered[:10]] == ["critical"] * 2 + ["warning"] * 5 + ["info"] * 3
 
 
+def test_findings_of_one_kind_are_in_the_order_of_their_subjects() -> None:
+    hosts = ["c", "a", "b"]
+    ordered = in_order(
+        msgspec.structs.replace(_one(), id=str(n), subject={"host": h}) for n, h in enumerate(hosts)
+    )
+    assert [f.subject["host"] for f in ordered] == ["a", "b", "c"]
+
+
 # -- JSON ------------------------------------------------------------------------------------------
 
 
@@ -157,6 +165,7 @@ def test_the_state_is_shown_only_where_it_differs() -> None:
 
 
 def test_chinese_takes_two_columns() -> None:
+    assert columns("核心 ok") == 7
     text = align(
         [("KIND", "TITLE", "SUBJECT"), ("a", "核心上联超载，且无法告警", "host=a"), ("b", "b", "host=b")], 30
     )
