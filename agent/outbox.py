@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
+import os
 import shutil
 import sqlite3
 import threading
@@ -86,7 +86,7 @@ class Depth:
 
 def new_epoch(now_ms: int) -> str:
     """An epoch that no other start of any agent uses: the time, and 40 random bits."""
-    return f"{now_ms:x}-{secrets.token_hex(5)}"
+    return f"{now_ms:x}-{os.urandom(5).hex()}"
 
 
 class Outbox:
@@ -420,7 +420,7 @@ class Outbox:
                 return
             with self._ballast.open("wb") as file:
                 # Not a sparse file, and nothing that a compressing file system makes small.
-                file.write(secrets.token_bytes(self._ballast_bytes))
+                file.write(os.urandom(self._ballast_bytes))
         except OSError:
             # No room for ballast now: giving it straight back leaves the room to the batches.
             self._free_ballast()
