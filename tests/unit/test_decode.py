@@ -89,7 +89,7 @@ def test_the_second_batch_gives_the_same_columns_as_the_first() -> None:
 def test_known_lines_do_not_go_through_the_strict_parser() -> None:
     decoder = decoder_of()
     decode(decoder, lines(50))
-    with mock.patch("collector.decode.parse_line", side_effect=AssertionError):
+    with mock.patch("collector.content.parse_line", side_effect=AssertionError):
         batch_of(decode(decoder, lines(50, "a=-2.5e-3,n=-17i")))
 
 
@@ -97,7 +97,7 @@ def test_one_unknown_line_does_not_slow_down_the_known_ones() -> None:
     decoder = decoder_of()
     decode(decoder, lines(50))
     body = lines(25) + b'\nm,host=mon-01 s="new\nline" %d\n' % NS + lines(25, start=25)
-    with mock.patch("collector.decode.parse_line", return_value=None) as strict:
+    with mock.patch("collector.content.parse_line", return_value=None) as strict:
         assert len(batch_of(decode(decoder, body)).series) == 100
     assert strict.call_count == 1
 
