@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -72,6 +72,8 @@ class Now:
         self._by_metric: dict[tuple[str, str], list[PlanPoint]] = {}
         self._missing: list[_Entry] = []
         self._indexed = 0
+        self._rows: dict[str, list[NowRow]] = {}
+        """What ``rows`` gave since the last tick, by language: everybody who looks sees the same."""
         self.replan(plan)
 
     def replan(self, plan: Plan) -> None:
@@ -81,6 +83,7 @@ class Now:
             by_metric.setdefault((point.measurement, point.field), []).append(point)
         with self._lock:
             known = self._entries
+            self._rows.clear()
             self._plan, self._by_metric, self._entries, self._indexed = plan, by_metric, {}, 0
             self._index()
             self._find_missing()
@@ -94,6 +97,7 @@ class Now:
         with self._lock:
             spacing_ms = max(0, now_ms - self._now_ms) if self._now_ms else 0
             self._now_ms = now_ms
+            self._rows.clear()
             grown = len(self._series) > self._indexed
             if grown:
                 self._index()
@@ -113,14 +117,12 @@ class Now:
                 else:
                     entry.watched.tick(time_ms, values[number], now_ms, spacing_ms)
 
-    def rows(self, language: str = "en") -> list[NowRow]:
+    def rows(self, language: str = "en") -> Sequence[NowRow]:
         """The state at the last tick: worst first, then by point in the plan's order, then by subject."""
-        rank = {state: number for number, state in enumerate(STATES)}
         with self._lock:
-            order = {point.id: number for number, point in enumerate(self._plan.points)}
-            shown = self._shown()
-            shown.sort(key=lambda e: (rank[e.watched.state], order[e.point.id], e.subject))
-            return [_row(entry, language) for entry in shown]
+            if language not in self._rows:
+                self._rows[language] = [_row(entry, language) for entry in self._worst_first()]
+            return self._rows[language]
 
     def counts(self) -> dict[State, int]:
         """How many subjects are in each state."""
@@ -129,6 +131,11 @@ class Now:
             for entry in self._shown():
                 counts[entry.watched.state] += 1
         return counts
+
+    def _worst_first(self) -> list[_Entry]:
+        rank = {state: number for number, state in enumerate(STATES)}
+        order = {point.id: number for number, point in enumerate(self._plan.points)}
+        return sorted(self._shown(), key=lambda e: (rank[e.watched.state], order[e.point.id], e.subject))
 
     def _shown(self) -> list[_Entry]:
         since_ms = self._now_ms - _FORGET_MS

@@ -9,6 +9,19 @@ from collector.web.view import Language
 
 LANGUAGES: Final[Mapping[Language, str]] = {"en": "English", "zh": "中文"}
 
+# What evidence calls its numbers.
+_EN: Final[Mapping[str, str]] = {
+    "every_ms": "spacing",
+    "measured_ms": "measured time",
+    "last_ms": "newest sample",
+    "patience_ms": "waited for",
+    "episode_ms": "time in episodes",
+    "longest_ms": "longest episode",
+    "breach_ms": "time beyond the level",
+    "allowed_ms": "allowed",
+    "breach_share": "share of breach",
+    "breach_time": "time in breach",
+}
 _ZH: Final[Mapping[str, str]] = {
     # the frame
     "Findings": "发现项",
@@ -116,6 +129,16 @@ _ZH: Final[Mapping[str, str]] = {
     "In English": "英文",
     "In Chinese": "中文",
     "All findings": "全部发现项",
+    # kinds of findings
+    "target-missed": "目标未达成",
+    "threshold-breached": "超出阈值",
+    "not-measured": "未测量",
+    "went-silent": "停止上报",
+    "thin-coverage": "覆盖率不足",
+    "no-threshold": "缺少阈值",
+    "unplanned-series": "计划外序列",
+    "clock-skew": "时钟偏差",
+    "agent-dropping": "代理丢弃数据",
     # errors
     "Not found": "未找到",
     "Cannot be shown": "无法显示",
@@ -127,10 +150,17 @@ _ZH: Final[Mapping[str, str]] = {
     "p95": "95 百分位",
     "p99": "99 百分位",
     "availability": "可用率",
+    "breach_share": "超限时间占比",
+    "breach_time": "超限时间",
     "every_ms": "间隔",
     "measured_ms": "已测时间",
     "last_ms": "最新样本",
     "patience_ms": "等待上限",
+    "episodes": "超限次数",
+    "episode_ms": "超限累计",
+    "longest_ms": "最长一次",
+    "breach_ms": "越限时间",
+    "allowed_ms": "计划允许",
     "subjects": "对象数",
     "series": "序列数",
     "unplanned": "计划外",
@@ -141,4 +171,4 @@ _ZH: Final[Mapping[str, str]] = {
 
 def translate(text: str, language: Language) -> str:
     """The text in the language."""
-    return _ZH.get(text, text) if language == "zh" else text
+    return (_ZH if language == "zh" else _EN).get(text, text)
