@@ -86,9 +86,13 @@ def list_series(table: SeriesTable, query: SeriesQuery) -> SeriesList:
 
 
 def samples_of(train: Train, start_ms: int, end_ms: int, limit: int) -> Samples:
-    """The earliest ``limit`` samples of the train in [start_ms, end_ms), by subject."""
+    """The earliest ``limit`` samples of the train in [start_ms, end_ms), by subject.
+
+    Of samples with the same subject and time the largest is kept, as the statistics do.
+    """
     rows = (
-        train.relation.filter(f"t >= {int(start_ms)} AND t < {int(end_ms)}")
+        train.relation.filter(f"t >= {int(start_ms)} AND t < {int(end_ms)} AND isfinite(value)")
+        .aggregate("subject, t, max(value) AS value", "subject, t")
         .order("t, subject")
         .limit(limit + 1)
         .fetchall()
