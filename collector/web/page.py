@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
@@ -62,7 +62,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {"text": _text, "marked": marked}
+        self._templates.filters["marked"] = marked
         self._templates.tests["moment"] = lambda value: isinstance(value, int | float) and value > 1e11
 
     async def overview(self, look: Look) -> str:
@@ -170,11 +170,7 @@ def icon() -> bytes:
     return files("collector.web").joinpath("static/setpoint.svg").read_bytes()
 
 
-def _text(subject: Mapping[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in subject.items())
-
-
-def _counts(names: Sequence[str], found: Any) -> list[tuple[str, int]]:
+def _counts(names: Sequence[str], found: Iterable[str]) -> list[tuple[str, int]]:
     counts = Counter(found)
     return [(name, counts[name]) for name in names]
 
