@@ -142,7 +142,9 @@ class Collector:
             len(self._plan.points),
             len(self.series),
         )
-        app = build_app(view, allowed_hosts=web.allowed_hosts, scratch=Path(self._settings.collector.data))
+        app = build_app(
+            view, allowed_hosts=[web.listen, *web.allowed_hosts], scratch=Path(self._settings.collector.data)
+        )
         jobs: list[Coroutine[Any, Any, None]] = [
             self.receiver.run(stop),
             serve(app, web.listen, web.port, stop),
