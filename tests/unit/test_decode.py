@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.columns import Columns, LineCache, Tokens
+from collector.columns import Columns, LineCache, Tokens, split_body
 from collector.decode import Decoded, Decoder, Limits
 from collector.series import SeriesTable
 from collector.store.base import Batch, BatchId, SeriesKey
@@ -136,6 +136,23 @@ def test_fields_that_differ_in_digits_only_are_not_confused() -> None:
         assert samples(batch_of(decode(decoder, body))) == [(0, NOW, 1.0), (1, NOW, 5.0)]
 
 
+def test_a_line_is_not_taken_for_one_with_other_digits_in_its_keys() -> None:
+    decoder = decoder_of()
+    for i, key in enumerate(["load1", "load5", "load15", "load1"]):
+        body = b"system,host=mon-01 %s=%d %d" % (key.encode(), i, NS)
+        assert samples(batch_of(decode(decoder, body))) == [(i % 3, NOW, i)]
+
+
+def test_a_line_among_malformed_ones_is_taken_once() -> None:
+    # Three lines of one token and one of nine, so that the good one is the second of five triples.
+    decoder = decoder_of()
+    decode(decoder, lines(1))
+    decoded = decode(decoder, b"x\ny\nz\n" + lines(1) + b"\n1 2 3 4 5 6 7 8 9")
+    assert samples(batch_of(decoded)) == [(0, NOW, 1.5), (1, NOW, 2.0)]
+    assert batch_of(decoded).lines == lines(1) + b"\n"
+    assert decoded.rejected_by_fault == {"syntax": 4}
+
+
 def test_integers_beyond_2_to_the_53_are_the_nearest_float() -> None:
     decoder = decoder_of()
     for _ in range(2):
@@ -175,21 +192,35 @@ def test_one_bad_line_does_not_cost_the_good_ones(line: bytes, fault: str, reaso
         assert reason in decoded.reason
 
 
-def test_a_line_at_each_bound_is_taken() -> None:
-    decoder = decoder_of()
-    tags = b"".join(b",t%d=x" % i for i in range(31))
-    fields = b",".join(b"f%d=1" % i for i in range(256))
-    end = b" %d" % NS
-    long = b"m,host=mon-01 a=" + b"0" * (65_536 - 16 - len(end)) + end
-    for line in (
-        b"m,host=mon-01%s a=1 %d" % (tags, NS),
-        b"m,host=mon-01 %s %d" % (fields, NS),
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"m,host=mon-01%s a=1 %d" % (b"".join(b",t%d=x" % i for i in range(31)), NS),
+        b"m,host=mon-01 %s %d" % (b",".join(b"f%d=1" % i for i in range(256)), NS),
         b"m,host=mon-01 a=1 %d" % (NS + 300_000 * 10**6 + 999_999),
         b"m,host=mon-01 a=1 %d" % (NS - 400 * 24 * HOUR * 10**6),
-        long,
-    ):
-        for _ in range(2):
-            assert not decode(decoder, line).rejected_lines, line[:80]
+    ],
+)
+def test_a_line_at_a_bound_is_taken(line: bytes) -> None:
+    decoder = decoder_of()
+    for _ in range(2):
+        assert not decode(decoder, line).rejected_lines
+
+
+def test_a_line_may_be_as_long_as_the_limit_whether_it_is_known_or_not() -> None:
+    decoder = decoder_of(line_bytes=100)
+    line = b"m,host=mon-01 a=%s %d"
+    zeros = 100 - len(line % (b"", NS))
+    for _ in range(2):
+        assert not decode(decoder, line % (b"0" * zeros, NS)).rejected_lines
+        decoded = decode(decoder, line % (b"0" * (zeros + 1), NS))
+        assert decoded.rejected_by_fault == {"size": 1}
+
+
+def test_a_payload_may_have_as_many_lines_as_the_limit() -> None:
+    decoder = decoder_of(lines=3)
+    assert decode(decoder, lines(3) + b"\n").batch is not None
+    assert decode(decoder, lines(4) + b"\n").batch is None
 
 
 def test_rejected_readings_are_fields_and_bad_lines() -> None:
@@ -256,6 +287,13 @@ def test_of_a_line_with_known_and_surplus_fields_the_known_ones_are_taken() -> N
         assert samples(batch_of(decoded)) == [(0, NOW, 5.5), (1, NOW, 7.0)]
         assert batch_of(decoded).lines == b"m,host=mon-01,i=x0 a=5.5,n=7i %d\n" % NS
         assert decoded.rejected_readings == 1
+
+
+def test_of_a_new_line_as_many_fields_are_taken_as_there_is_room_for() -> None:
+    decoded = decode(decoder_of(series_per_agent=3), lines(2))
+    assert len(batch_of(decoded).series) == 3
+    assert batch_of(decoded).lines == lines(1) + b"\n" + b"m,host=mon-01,i=x1 a=1.5 %d\n" % NS
+    assert decoded.rejected_readings == 1
 
 
 def test_new_series_are_limited_by_the_hour() -> None:
@@ -443,6 +481,28 @@ def test_the_memory_of_known_lines_is_bounded() -> None:
     for i in range(1_000):
         cache.remember(b"m,i=%d a=1 %d" % (i, NS), {"a": i})
         assert 0 < len(cache) <= 10
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"m a=t 1", b"m a=1u 1", b'm a="x" 1', rb"m,b\=c a=1 1", b"m a=1", b"m  a=1 1", b"m a=1,b=2i,c=F 1"],
+)
+def test_lines_that_are_not_simple_are_not_remembered(line: bytes) -> None:
+    cache = LineCache()
+    cache.remember(line, {"a": 0, "b": 1, "c": 2})
+    assert len(cache) == 0
+
+
+def test_lines_that_look_alike_without_digits_are_left_to_the_strict_parser() -> None:
+    cache = LineCache()
+    body = b"m,i=1 load1=1 5\nm,i=1 load5=1 5\nm,i=2 load1=1 5"
+    tokens = split_body(body)
+    assert tokens is not None
+    for number, line in enumerate(body.split(b"\n")):
+        cache.remember(line, {"load1": number, "load5": number})
+    (columns,), others = cache.columns(tokens, 0, 10, 100)
+    assert others == [0, 1]
+    assert (list(columns.lines), columns.series.tolist()) == ([2], [2])
 
 
 # -- the fast path and the strict parser ---------------------------------------------------------------
