@@ -23,7 +23,7 @@ MONTH = Window(START, START + 31 * DAY, complete=True, label="2026-10")
 NEXT_MONTH = Window(MONTH.end_ms, MONTH.end_ms + 30 * DAY, complete=True, label="2026-11")
 RUNNING = Window(START, START + 10 * DAY, complete=False, label="2026-10")
 
-_HEAD = """
+HEAD = """
 plan: Operations resources
 revision: 14
 timezone: Asia/Shanghai
@@ -87,7 +87,7 @@ ERP = """
 """
 
 
-def plan(*points: str, head: str = _HEAD) -> Plan:
+def plan(*points: str, head: str = HEAD) -> Plan:
     """A plan with these points, as they stand in its file."""
     return parse_plan(head + "".join(points))
 

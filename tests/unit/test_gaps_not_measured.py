@@ -279,3 +279,106 @@ def test_the_same_gap_keeps_its_id_from_period_to_period() -> None:
         for window in (MONTH, RUNNING, NEXT_MONTH)
     ]
     assert ids[0] == ids[1] == ids[2]
+
+
+def test_what_is_still_waited_for_does_not_hide_that_its_host_is_missing() -> None:
+    one = plan(CPU, DISK)
+    since = RUNNING.end_ms - MINUTE
+    tags = {"host": "mon-01"}
+    fast = subject(one, "host-cpu", CPU_TAGS, absent(RUNNING, start_ms=since))
+    slow = subject(one, "host-disk", tags, absent(RUNNING, every=MINUTE, start_ms=since))
+    jump = [reporting_on(plan(CPU, DISK, LOAD), RUNNING, "jump-01")[n] for n in (0, 1)]
+    (finding,) = gaps(check(review(one, RUNNING, fast, slow, *jump)))
+    assert (finding.point, finding.subject) == (None, {"host": "mon-01"})
+    assert finding.evidence.members == ["host-cpu host=mon-01 cpu=cpu-total"]
+    assert finding.evidence.start_ms == since
+
+
+def test_the_earliest_expectation_counts() -> None:
+    one = plan(CPU.replace("    where: {cpu: cpu-total}\n", "").replace("host: hosts", "host: mon-01"))
+    waiting = [
+        subject(
+            one,
+            "host-cpu",
+            {"host": "mon-01", "cpu": f"cpu{n}"},
+            absent(RUNNING, start_ms=RUNNING.end_ms - since),
+        )
+        for n, since in enumerate((10 * SECOND, 30 * SECOND))
+    ]
+    (finding,) = gaps(check(review(one, RUNNING, *waiting)))
+    assert finding.subject == {"host": "mon-01"}
+
+
+def test_the_first_of_several_readings_counts() -> None:
+    one = plan(ERP, DISK)
+    first = seen("cpu.usage_active", CPU_TAGS, RUNNING)
+    late = first._replace(first_ms=RUNNING.end_ms)
+    silent = subject(one, "host-disk", {"host": "mon-01"}, absent(RUNNING, every=MINUTE))
+    jump = subject(one, "host-disk", {"host": "jump-01", "path": "/"}, statistics(RUNNING, every=MINUTE))
+    for series in ([first, late], [late, first]):
+        found = gaps(check(review(one, RUNNING, silent, jump, series=series)))
+        assert {(f.point, tuple(f.subject.values())) for f in found} == {
+            ("erp-answers", ()),
+            (None, ("mon-01",)),
+        }
+    found = gaps(check(review(one, RUNNING, silent, jump, series=[late])))
+    assert found == []
+
+
+def test_nobody_named_and_nothing_arrived_cannot_tell() -> None:
+    (verdict,) = [v for v in check(review(plan(ERP), RUNNING)) if v.subject == () and v.point]
+    assert (verdict.answer, verdict.reason) == (
+        "cannot tell",
+        "nothing at all has arrived in this period yet",
+    )
+
+
+def test_what_is_proposed_depends_on_what_is_missing() -> None:
+    one = plan(CPU, PORT)
+    hosts = [
+        subject(one, "host-cpu", CPU_TAGS, absent(MONTH)),
+        subject(one, "host-cpu", JUMP_CPU, statistics(MONTH)),
+    ]
+    devices = [
+        subject(one, "port-load", {"device": "sw-1"}, absent(MONTH, every=MINUTE)),
+        subject(
+            one,
+            "port-load",
+            {"host": "jump-01", "device": "sw-2", "name": "Te1"},
+            statistics(MONTH, every=MINUTE),
+        ),
+    ]
+    host, device = gaps(check(review(one, MONTH, *hosts, *devices)))
+    assert "the agent runs there" in host.action
+    assert "an agent asks it" in device.action
+    disk, text = plan(DISK, LOAD), {"host": "jump-01"}
+    (point,) = gaps(
+        check(
+            review(
+                disk,
+                MONTH,
+                *reporting_on(plan(CPU, DISK, LOAD), MONTH, "mon-01")[1:],
+                subject(disk, "host-disk", text, absent(MONTH, every=MINUTE)),
+                subject(disk, "host-load", text, statistics(MONTH)),
+            )
+        )
+    )
+    assert "Switch on the input" in point.action
+    assert (point.severity, point.reasons) == ("info", ["it has no critical level"])
+
+
+def test_one_critical_level_among_members_is_enough_for_a_warning() -> None:
+    text = DISK + "    overrides: [{where: {host: jump-01}, critical: {above: 95}}]\n"
+    one = plan(text, LOAD)
+    both = ("mon-01", "jump-01")
+    (finding,) = gaps(
+        check(
+            review(
+                one,
+                MONTH,
+                *(subject(one, "host-disk", {"host": h}, absent(MONTH, every=MINUTE)) for h in both),
+                *(subject(one, "host-load", {"host": h}, statistics(MONTH)) for h in both),
+            )
+        )
+    )
+    assert (finding.point, finding.subject, finding.severity) == ("host-disk", {}, "warning")

@@ -41,6 +41,16 @@ def test_measured_and_judged_by_nothing_is_one_finding_with_its_subjects() -> No
     assert "between 0.1 and 3.23" in finding.text["en"]
 
 
+def test_the_range_is_that_of_all_subjects() -> None:
+    one = plan(LOAD)
+    found = [
+        subject(one, "host-load", {"host": h}, statistics(RUNNING, min=low, max=high))
+        for h, low, high in (("mon-01", 0.5, 7.0), ("jump-01", 0.25, 3.0))
+    ]
+    (finding,) = gaps(no_threshold.check(review(one, RUNNING, *found)))
+    assert "It lay between 0.25 and 7." in finding.text["en"]
+
+
 def test_a_hundred_and_more_members_are_counted_and_a_hundred_listed() -> None:
     (finding,) = gaps(no_threshold.check(load_of(*(f"web-{n}" for n in range(150)))))
     assert len(finding.evidence.members) == 100

@@ -15,6 +15,7 @@ from tests.unit.review_factory import (
     CPU_TAGS,
     DAY,
     ERP,
+    HEAD,
     HOUR,
     MONTH,
     NEXT_MONTH,
@@ -108,10 +109,16 @@ def test_nothing_measured_cannot_tell() -> None:
 
 
 def test_a_maximum_that_was_seen_was_seen_however_thin_the_coverage() -> None:
-    text = CPU.replace("p95: {at_most: 70}", "max: {at_most: 90}, min: {at_most: 5}")
-    one, two = cpu(text=text, coverage=0.2, max=97.0, min=9.0)
-    assert {one.answer, two.answer} == {"gap", "cannot tell"}
-    assert gaps([one, two])[0].measured == 97
+    for target, answer in (
+        ("max: {at_most: 90}", "gap"),
+        ("max: {at_least: 99}", "cannot tell"),
+        ("min: {at_least: 10}", "gap"),
+        ("min: {at_most: 5}", "cannot tell"),
+        ("p99: {at_least: 99}", "cannot tell"),
+    ):
+        text = CPU.replace("p95: {at_most: 70}", target)
+        (verdict,) = cpu(text=text, coverage=0.2, max=97.0, min=9.0, p99=97.0)
+        assert (target, verdict.answer) == (target, answer)
 
 
 def test_two_targets_of_a_point_are_two_findings() -> None:
@@ -152,6 +159,9 @@ def test_the_availability_behind_an_objective_is_critical() -> None:
     plain = ERP.replace("    for: [erp-uptime]\n", "").replace("    class: service\n", "")
     (finding,) = gaps(erp(text=plain, every=30 * SECOND, availability=0.9))
     assert finding.severity == "warning"
+    service = ERP.replace("    for: [erp-uptime]\n", "")
+    (finding,) = gaps(erp(text=service, every=30 * SECOND, availability=0.9))
+    assert finding.severity == "critical"
 
 
 def test_missing_time_that_is_bad_is_told_however_thin_the_coverage() -> None:
@@ -171,3 +181,20 @@ def test_the_same_gap_keeps_its_id_from_period_to_period() -> None:
     (before,), (after,) = cpu(p95=78.0), cpu(NEXT_MONTH, p95=91.0)
     assert before.id == after.id
     assert before.subject == CPU_SUBJECT
+
+
+def test_the_evidence_holds_the_statistics_that_there_are() -> None:
+    (finding,) = gaps(cpu(p95=78.3, mean=40.5, coverage=0.95))
+    assert finding.evidence.statistics["mean"] == 40.5
+    assert "p99" not in finding.evidence.statistics
+    assert (finding.evidence.start_ms, finding.evidence.end_ms) == (MONTH.start_ms, MONTH.end_ms)
+    assert (finding.evidence.samples, finding.evidence.coverage) == (254_448, 0.95)
+
+
+def test_an_objective_is_named_by_its_service_or_its_title() -> None:
+    head = HEAD.replace(", service: ERP", "")
+    one = plan(CPU, head=head)
+    found = review(one, MONTH, subject(one, "host-cpu", CPU_TAGS, statistics(MONTH, p95=78.0)))
+    (finding,) = gaps(check(found))
+    assert "Serves: ERP is there in office hours." in finding.text["en"]
+    assert finding.objectives == ["erp-uptime"]

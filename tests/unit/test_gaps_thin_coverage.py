@@ -151,3 +151,37 @@ def test_severity_is_info_where_nothing_depends_on_it() -> None:
 
 def test_the_same_gap_keeps_its_id_from_period_to_period() -> None:
     assert cpu(coverage=0.5).id == cpu(NEXT_MONTH, coverage=0.6).id
+
+
+def test_a_group_shows_its_lowest_and_its_highest_coverage() -> None:
+    text = DISK + "    overrides: [{where: {path: /}, critical: {above: 95}}]\n"
+    one = plan(text)
+    found = [
+        subject(
+            one,
+            "host-disk",
+            {"host": "mon-01", "path": path},
+            statistics(MONTH, every=MINUTE, coverage=coverage),
+        )
+        for path, coverage in (("/", 0.5), ("/var", 0.625))
+    ]
+    well = subject(one, "host-disk", {"host": "jump-01", "path": "/"}, statistics(MONTH, every=MINUTE))
+    (finding,) = gaps(check(review(one, MONTH, *found, well)))
+    assert finding.subject == {"host": "mon-01"}
+    assert finding.evidence.coverage == 0.5
+    assert finding.evidence.statistics == {"subjects": 2, "lowest": 0.5, "highest": 0.625}
+    assert finding.severity == "warning"
+
+
+def test_a_point_that_is_thin_everywhere_has_its_own_evidence() -> None:
+    one = plan(CPU, LOAD)
+    hosts = ("mon-01", "jump-01")
+    thin = [
+        subject(one, "host-cpu", {"host": h, "cpu": "cpu-total"}, statistics(MONTH, coverage=0.3))
+        for h in hosts
+    ]
+    well = [subject(one, "host-load", {"host": h}, statistics(MONTH)) for h in hosts]
+    (finding,) = gaps(check(review(one, MONTH, *thin, *well)))
+    assert finding.evidence.members == ["host=mon-01 cpu=cpu-total", "host=jump-01 cpu=cpu-total"]
+    assert finding.evidence.query == "/api/series?metric=cpu.usage_active"
+    assert "expected samples" not in finding.text["en"]

@@ -13,6 +13,7 @@ from tests.unit.review_factory import (
     CPU,
     CPU_TAGS,
     DAY,
+    DISK,
     HOUR,
     LOAD,
     MINUTE,
@@ -142,6 +143,18 @@ def test_nearly_nothing_expected_cannot_tell() -> None:
     window = Window(START, START + 29 * SECOND, complete=False, label="2026-10")
     (verdict,) = cpu(window, critical=breaches(29 * SECOND))
     assert verdict.answer == "cannot tell"
+
+
+def test_one_level_alone_is_judged() -> None:
+    one = plan(DISK)
+    tags = {"host": "mon-01", "path": "/"}
+    shown = statistics(MONTH, every=MINUTE, warning=breaches(HOUR), min=4.0, max=85.0)
+    (finding,) = gaps(check(review(one, MONTH, subject(one, "host-disk", tags, shown))))
+    assert finding.severity == "warning"
+    assert (
+        "in one episode; plan revision 14 allows none of it. The highest value was 85 %."
+        in finding.text["en"]
+    )
 
 
 def test_a_subject_without_levels_is_not_judged() -> None:

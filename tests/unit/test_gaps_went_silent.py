@@ -260,3 +260,76 @@ def test_an_agent_that_lives_is_mentioned() -> None:
 
 def test_the_same_gap_keeps_its_id_from_period_to_period() -> None:
     assert cpu(MONTH, START + DAY).id == cpu(NEXT_MONTH, START + DAY).id
+
+
+def test_the_newest_sign_and_the_latest_silence_count() -> None:
+    one = plan(CPU, DISK.replace("every: 1m", "every: 1h"), LOAD)
+    died = RUNNING.end_ms - 2 * MINUTE
+    subjects = [
+        subject(
+            one,
+            "host-disk",
+            {"host": "mon-01", "path": "/"},
+            statistics(RUNNING, every=HOUR, last_ms=died - MINUTE),
+        ),
+        subject(one, "host-load", {"host": "mon-01"}, statistics(RUNNING, last_ms=START + DAY)),
+        subject(one, "host-cpu", CPU_TAGS, statistics(RUNNING, last_ms=died)),
+    ]
+    for order in (subjects, subjects[::-1]):
+        (finding,) = gaps(check(review(one, RUNNING, *order)))
+        assert finding.subject == {"host": "mon-01"}
+    old = seen("setpoint_agent.x", {"host": "mon-01"}, RUNNING)._replace(last_ms=START)
+    new = old._replace(last_ms=RUNNING.end_ms)
+    for series in ([old, new], [new, old]):
+        verdicts = check(review(one, RUNNING, *subjects, series=series))
+        assert verdict_of(verdicts, KIND, "", MON).answer == "no gap"
+
+
+def test_a_new_expectation_gets_its_time() -> None:
+    one = plan(CPU)
+
+    def answer(since_ms: int) -> str:
+        shown = absent(RUNNING, start_ms=RUNNING.end_ms - since_ms)
+        found = review(one, RUNNING, subject(one, "host-cpu", CPU_TAGS, shown, last_ms=START))
+        return verdict_of(check(found), KIND, "", MON).answer
+
+    assert answer(90 * SECOND) == "cannot tell"
+    assert answer(90 * SECOND + 1) == "gap"
+
+
+def test_the_rhythm_is_told_where_there_is_one() -> None:
+    last = {"last_ms": START + DAY}
+    one = plan(CPU)
+    (finding,) = gaps(
+        check(review(one, RUNNING, subject(one, "host-cpu", CPU_TAGS, statistics(RUNNING, **last))))
+    )
+    assert "Plan revision 14 expects a sample every 10 s." in finding.text["en"]
+    one = plan(CPU.replace(", every: 10s", ""))
+    (finding,) = gaps(
+        check(review(one, RUNNING, subject(one, "host-cpu", CPU_TAGS, statistics(RUNNING, **last))))
+    )
+    assert "It used to report every 10 s." in finding.text["en"]
+    one = plan(CPU, DISK, LOAD)
+    (finding,) = gaps(check(review(one, RUNNING, *host(one, RUNNING, "mon-01", START + DAY))))
+    assert " every " not in finding.text["en"]
+
+
+def test_a_subject_that_is_waited_for_again_has_its_reason() -> None:
+    one = plan(CPU)
+    window = Window(START, START + MINUTE, complete=False, label="2026-10")
+    silent = subject(one, "host-cpu", CPU_TAGS, absent(window), last_ms=START - DAY)
+    verdict = verdict_of(check(review(one, window, silent)), KIND, "host-cpu", CPU_SUBJECT)
+    assert verdict.reason == "it has not been expected for long enough"
+    gone = subject(one, "host-cpu", CPU_TAGS, absent(MONTH), last_ms=START - DAY, named=False)
+    verdict = verdict_of(check(review(one, MONTH, gone)), KIND, "host-cpu", CPU_SUBJECT)
+    assert verdict.reason.startswith("the plan does not name it")
+
+
+def test_what_is_proposed_depends_on_what_is_silent() -> None:
+    one = plan(CPU, DISK, LOAD)
+    (finding,) = gaps(check(review(one, RUNNING, *host(one, RUNNING, "mon-01", START + DAY))))
+    assert "start its agent" in finding.action
+    subjects = host(one, RUNNING, "mon-01", RUNNING.end_ms)
+    subjects[0] = host(one, RUNNING, "mon-01", START + DAY)[0]
+    (finding,) = gaps(check(review(one, RUNNING, *subjects)))
+    assert "see what its agent says" in finding.action.lower()

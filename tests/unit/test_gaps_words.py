@@ -27,7 +27,9 @@ EN, ZH = English(), Chinese()
         (1234.5, "1,234"),
         (267840, "267,840"),
         (-3.14159, "-3.14"),
+        (1e-6, "0.000001"),
         (1e-9, "1e-09"),
+        (1e15, "1e+15"),
         (2.5e17, "2.5e+17"),
         (float("inf"), "inf"),
     ],
@@ -45,6 +47,7 @@ def test_numbers_have_three_digits_or_their_whole_part(value: float, text: str) 
         (90 * SECOND, "1 min 30 s", "1 分 30 秒"),
         (25 * HOUR, "1 d 1 h", "1 天 1 小时"),
         (24 * HOUR + MINUTE, "1 d", "1 天"),
+        (1000, "1 s", "1 秒"),
         (400, "0.4 s", "0.4 秒"),
         (0, "0 s", "0 秒"),
     ],
@@ -60,6 +63,8 @@ def test_durations_have_their_two_largest_units(length_ms: int, english: str, ch
         (941_300_000, "bps", "941 Mbit/s", "941 Mbit/s"),
         (12_345_678_901, "bytes", "12.3 GB", "12.3 GB"),
         (0.35, "s", "0.35 s", "0.35 秒"),
+        (1000, "bps", "1 kbit/s", "1 kbit/s"),
+        (120, "s", "2 min", "2 分钟"),
         (7260, "s", "2 h 1 min", "2 小时 1 分"),
         (12.5, "ms", "12.5 ms", "12.5 毫秒"),
         (3, "", "3", "3"),
@@ -83,6 +88,7 @@ def test_a_value_never_reads_like_the_bound_that_it_misses(value: float, bound: 
     ("label", "english", "chinese"),
     [
         ("2026-10", "In October 2026", "2026 年 10 月"),
+        ("2026-12", "In December 2026", "2026 年 12 月"),
         ("2026-10-03", "On 3 October 2026", "2026 年 10 月 3 日"),
         ("2026-W41", "In week 41 of 2026", "2026 年第 41 周"),
         ("2026-Q4", "In the 4th quarter of 2026", "2026 年第 4 季度"),
@@ -127,6 +133,7 @@ def test_what_markdown_would_take_for_its_own_is_put_in_backticks() -> None:
 def test_long_lists_are_cut_and_counted() -> None:
     assert EN.listing(list("abcdefg")) == "a; b; c; d; e and 2 more"
     assert ZH.listing(list("ab")) == "a、b"
+    assert EN.listing(list("abcde")) == "a; b; c; d; e"
 
 
 def test_chinese_has_a_space_beside_latin_writing() -> None:
