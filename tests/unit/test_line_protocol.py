@@ -254,6 +254,8 @@ def test_comments_and_empty_lines_say_nothing(line: bytes) -> None:
         (b"m,a=1,a=2 f=1", "the same tag twice"),
         (b"m f=1,f=2", "the same field twice"),
         (b'm f="a,f=1",f=2', "the same field twice"),
+        (rb"m f\ a=1,f\ a=2", "the same field twice"),
+        (rb"m,t\ a=1,t\ a=2 f=1", "the same tag twice"),
         (b"m,t=\xff f=1", "not UTF-8"),
     ],
 )
@@ -349,3 +351,9 @@ def test_a_text_longer_than_a_line_may_be_ends_at_its_newline() -> None:
     body = b'm f="a\n' + b"x" * 100 + b'"\nm f=1'
     assert len(split_lines(body, max_line_bytes=107)) == 2 + 1
     assert len(split_lines(body, max_line_bytes=108)) == 2
+
+
+def test_after_many_stray_quotes_newlines_end_lines() -> None:
+    stray, good = b'm f="x"y\n', b'm f="a\nb"'
+    assert len(split_lines(stray * 999 + good)) == 999 + 1
+    assert len(split_lines(stray * 1_000 + good)) == 1_000 + 2
