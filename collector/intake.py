@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from collector.decode import Decoded, Decoder
 from collector.inbox import Incoming
 from collector.rejected import RejectedEntry, RejectedFolder
 from collector.series import SeriesTable
-from collector.store.base import Batch, Store, StoreUnavailable
+from collector.store.base import Batch, Store, StoreUnavailable, WriteResult
 from setpoint.ack import Ack, RejectedBatch
 from setpoint.batch_header import BatchHeader, parse_header, split_header
 
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S = 0.5
 _RETRY_LONGEST_S = 30.0
+# A reason may quote a name as long as a line. Acks name many batches, and agents take no ack above 1 MiB.
+_LONGEST_REASON = 500
 
 
 class Origin(NamedTuple):
@@ -72,8 +74,24 @@ class Acks:
         return self.by_agent.setdefault((origin.site, origin.agent), Ack())
 
 
+class _Group(NamedTuple):
+    """Payloads that were written together; ``result`` is that of the first writing."""
+
+    works: Sequence[_Work]
+    batches: Sequence[Batch]
+    result: WriteResult
+
+
+@dataclass(slots=True)
+class _Written:
+    """What the store has, and what is to be said of what it does not get."""
+
+    groups: list[_Group] = field(default_factory=list)
+    acks: Acks = field(default_factory=Acks)
+
+
 class Intake:
-    """Takes groups of payloads, one group at a time. Everything it needs is given."""
+    """Takes groups of payloads, and writes one group at a time. Everything it needs is given."""
 
     def __init__(
         self,
@@ -94,6 +112,8 @@ class Intake:
         self._agents = agents
         self._now_ms = now_ms
         self._taking = asyncio.Lock()
+        # One thread at a time adds series or observes values.
+        self._table = asyncio.Lock()
         self.store_error = ""
         self.counters = IntakeCounters()
 
@@ -102,46 +122,54 @@ class Intake:
 
         While the store is away this waits and tries again: nothing is acked meanwhile.
         """
-        async with self._taking:
-            return await self._take(messages)
+        confirm = await self.begin(messages)
+        return await confirm()
 
-    async def _take(self, messages: Sequence[tuple[Origin, Incoming]]) -> Acks:
-        acks = Acks()
+    async def begin(self, messages: Sequence[tuple[Origin, Incoming]]) -> Callable[[], Awaitable[Acks]]:
+        """The first half of ``take``: returns when the store has the messages, so that the next ones can
+        follow. What it returns is to be called for the second half, which waits until they are durable.
+        """
+        async with self._taking:
+            written = await self._write_all(messages)
+        return lambda: self._confirm(written)
+
+    async def _write_all(self, messages: Sequence[tuple[Origin, Incoming]]) -> _Written:
+        written = _Written()
         together: list[_Work] = []
         for origin, message in messages:
             work = _work(origin, message)
             deaths = self._attempts.deaths(work.key)
             if deaths >= GIVE_UP_AFTER:
-                self._give_up(work, deaths, acks)
+                self._give_up(work, deaths, written.acks)
             elif deaths:
                 # It was under way when the collector died: alone, so that its neighbours are not suspected.
-                await self._store_group([work], acks)
+                written.groups.append(await self._write_group([work]))
             else:
                 together.append(work)
         if together:
-            await self._store_group(together, acks)
-        return acks
+            written.groups.append(await self._write_group(together))
+        return written
 
-    async def _store_group(self, group: list[_Work], acks: Acks) -> None:
+    async def _write_group(self, group: list[_Work]) -> _Group:
         keys = [work.key for work in group]
         self._attempts.begin(keys)
         try:
-            await self._decode_and_write(group)
+            began = time.perf_counter()
+            async with self._table:
+                await asyncio.to_thread(self._decode_all, group)
+            decoded = time.perf_counter()
+            self.counters.decode_s += decoded - began
+            batches = [w.decoded.batch for w in group if w.decoded and w.decoded.batch is not None]
+            result = await self._write(batches, keys)
+            self.counters.write_s += time.perf_counter() - decoded
         except asyncio.CancelledError:
             # The collector is being stopped, not killed by these batches.
             self._attempts.end(keys)
             raise
-        await asyncio.to_thread(self._settle, group, acks)
+        # The store has them: killed while it waits until they are durable, the collector was not killed by
+        # them.
         self._attempts.end(keys)
-
-    async def _decode_and_write(self, group: Sequence[_Work]) -> None:
-        began = time.perf_counter()
-        await asyncio.to_thread(self._decode_all, group)
-        decoded = time.perf_counter()
-        self.counters.decode_s += decoded - began
-        batches = [w.decoded.batch for w in group if w.decoded and w.decoded.batch is not None]
-        await self._write(batches)
-        self.counters.write_s += time.perf_counter() - decoded
+        return _Group(group, batches, result)
 
     def _decode_all(self, group: Sequence[_Work]) -> None:
         for work in group:
@@ -153,28 +181,64 @@ class Intake:
                 enrolled=work.origin.enrolled,
             )
 
-    async def _write(self, batches: Sequence[Batch]) -> None:
+    async def _write(self, batches: Sequence[Batch], keys: Sequence[str] = ()) -> WriteResult:
+        """Tries again until the store has the batches; ``keys``: what is under way meanwhile."""
         if not batches:
-            return
+            return WriteResult()
         delay = _RETRY_FIRST_S
         while True:
             try:
                 result = await self._store.write(batches)
             except StoreUnavailable as error:
-                self.counters.store_failures += 1
-                self.store_error = str(error)
-                log.error("store: %s; nothing is acked, next try in %.1f s", error, delay)
+                self._store_failed(error, f"nothing is acked, next try in {delay:.1f} s")
+                # Killed in this pause, the collector was not killed by what waits.
+                self._attempts.end(keys)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _RETRY_LONGEST_S)
+                self._attempts.begin(keys)
                 continue
             self.store_error = ""
-            self.counters.commits += 1
-            self.counters.batches += len(batches)
-            self.counters.repeated += result.repeated
-            self.counters.readings += result.readings
-            for refused in result.refused:
-                self._save(refused.agent, str(refused.batch or ""), refused.reason, 1, refused.line)
-            return
+            return result
+
+    def _store_failed(self, error: StoreUnavailable, then: str) -> None:
+        self.counters.store_failures += 1
+        self.store_error = str(error)
+        log.error("store: %s; %s", error, then)
+
+    async def _confirm(self, written: _Written) -> Acks:
+        for group in written.groups:
+            result = await self._until_durable(group)
+            if group.batches:
+                self._count(group.batches, result)
+            async with self._table:
+                await asyncio.to_thread(self._settle, group.works, written.acks)
+        return written.acks
+
+    async def _until_durable(self, group: _Group) -> WriteResult:
+        result = group.result
+        while result.durable is not None:
+            try:
+                await result.durable()
+                break
+            except StoreUnavailable as error:
+                self._store_failed(error, "nothing of it is acked")
+                async with self._taking:
+                    result = await self._write(group.batches)
+        return result
+
+    def _count(self, batches: Sequence[Batch], result: WriteResult) -> None:
+        self.counters.commits += 1
+        self.counters.batches += len(batches)
+        self.counters.repeated += result.repeated
+        self.counters.readings += result.readings
+        together: dict[tuple[str, str, str], list[bytes]] = {}
+        for refused in result.refused:
+            name = (refused.agent, str(refused.batch or ""), refused.reason)
+            together.setdefault(name, []).append(refused.line)
+        for (agent, batch, reason), lines in together.items():
+            log.warning("%s: the store refused %d lines: %s", agent, len(lines), reason)
+            self.counters.rejected_readings += len(lines)
+            self._save(agent, batch, reason, len(lines), b"\n".join(lines))
 
     def _settle(self, group: Sequence[_Work], acks: Acks) -> None:
         """After the commit: rejects to their folder (on disk before the ack), counts, acks."""
@@ -207,10 +271,9 @@ class Intake:
         if decoded.rejected is not None:
             self.counters.rejected_batches += 1
             content = work.message.payload
-            reason = decoded.rejected.text
         else:
             content = b"\n".join(line for line, _ in decoded.rejected_lines)
-            reason = decoded.reason
+        reason = _reason(decoded)
         log.warning("%s: refused %s: %s", work.origin.agent, batch_id or "a payload", reason)
         self._save(work.origin.agent, batch_id, reason, decoded.rejected_readings, content)
 
@@ -245,11 +308,11 @@ def _work(origin: Origin, message: Incoming) -> _Work:
 def _answer(ack: Ack, batch_id: str, decoded: Decoded) -> None:
     if decoded.batch is not None:
         ack.stored.append(batch_id)
-    if decoded.rejected is not None:
-        rejected = RejectedBatch(
-            id=batch_id, reason=decoded.rejected.text, readings=decoded.rejected_readings
-        )
+    if decoded.rejected is not None or decoded.rejected_readings:
+        rejected = RejectedBatch(id=batch_id, reason=_reason(decoded), readings=decoded.rejected_readings)
         ack.rejected.append(rejected)
-    elif decoded.rejected_readings:
-        rejected = RejectedBatch(id=batch_id, reason=decoded.reason, readings=decoded.rejected_readings)
-        ack.rejected.append(rejected)
+
+
+def _reason(decoded: Decoded) -> str:
+    reason = decoded.reason
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]} ..."

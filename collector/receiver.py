@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aiomqtt
@@ -159,19 +159,25 @@ class Receiver:
     # -- storing and acking ------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        while True:
-            messages = await self._inbox.group(self._group_bytes)
-            known = []
-            for message in messages:
-                origin = self._origin(message.topic)
-                if origin is None:
-                    self.ignored_messages += 1
-                else:
-                    known.append((origin, message))
-            acks = await self._intake.take(known)
-            client = self._client
-            if client is not None:
-                self._ack(client, acks)
+        # A store may need a while until what it has is durable: the next group does not wait for that.
+        async with asyncio.TaskGroup() as confirming:
+            while True:
+                messages = await self._inbox.group(self._group_bytes)
+                known = []
+                for message in messages:
+                    origin = self._origin(message.topic)
+                    if origin is None:
+                        self.ignored_messages += 1
+                    else:
+                        known.append((origin, message))
+                confirm = await self._intake.begin(known)
+                confirming.create_task(self._ack_confirmed(confirm))
+
+    async def _ack_confirmed(self, confirm: Callable[[], Awaitable[Acks]]) -> None:
+        acks = await confirm()
+        client = self._client
+        if client is not None:
+            self._ack(client, acks)
 
     def _ack(self, client: aiomqtt.Client, acks: Acks) -> None:
         for (site, agent), ack in acks.by_agent.items():

@@ -14,7 +14,7 @@ from collector.agents import Agents
 from collector.attempts import Attempts
 from collector.decode import Decoder, Limits
 from collector.inbox import Inbox, Incoming
-from collector.intake import Intake, Origin
+from collector.intake import Acks, Intake, Origin
 from collector.now import Now
 from collector.periods import last_window, running_window
 from collector.receiver import Receiver
@@ -24,7 +24,9 @@ from collector.reviewer import Reviewer
 from collector.self_metrics import self_lines
 from collector.series import SeriesTable
 from collector.settings import CollectorSettings
+from collector.store.base import StoreUnavailable
 from collector.store.duckdb import DuckDBStore, QueryError
+from collector.store.open import open_store
 from collector.view import View
 from collector.web.app import build_app
 from collector.web.server import serve
@@ -66,12 +68,7 @@ class Collector:
         data = Path(settings.collector.data)
         data.mkdir(parents=True, exist_ok=True)
         self.series = SeriesTable()
-        self.store = DuckDBStore(
-            data / "store.duckdb",
-            self.series,
-            memory_bytes=settings.store.memory,
-            threads=settings.store.threads,
-        )
+        self.store = open_store(settings.store, data, self.series)
         self.register = Register(data / "register.db")
         self.register.activate(_revision(plan), {p.id: p.definition_hash for p in plan.points})
         self.agents = Agents()
@@ -114,6 +111,7 @@ class Collector:
         self.review_s = 0.0
         self.review_error = ""
         self._judged: str | None = None
+        self._confirming: set[asyncio.Future[Acks]] = set()
 
     def clock_ms(self) -> int:
         """Now, in UTC milliseconds."""
@@ -177,10 +175,20 @@ class Collector:
     async def _measure_self(self) -> None:
         lines = self_lines(self._settings.collector.name, self, now_ms())
         origin = Origin(self._plan.site, "", enrolled=False)
-        await self.intake.take([(origin, Incoming("", lines, now_ms()))])
+        confirm = await self.intake.begin([(origin, Incoming("", lines, now_ms()))])
+        confirming = asyncio.ensure_future(confirm())
+        self._confirming.add(confirming)
+        confirming.add_done_callback(self._confirming.discard)
 
     async def _expire(self) -> None:
-        gone = await self.store.expire(now_ms() - self._settings.store.retention)
+        # The other engines have a retention of their own.
+        if not isinstance(self.store, DuckDBStore):
+            return
+        try:
+            gone = await self.store.expire(now_ms() - self._settings.store.retention)
+        except StoreUnavailable as error:
+            log.error("what is older than %s stays for now: %s", self._settings.store.retention, error)
+            return
         if gone:
             log.info("%d readings were older than %s and are gone", gone, self._settings.store.retention)
 
@@ -193,8 +201,9 @@ class Collector:
             try:
                 await asyncio.to_thread(self.review)
                 self.review_error = ""
-            except QueryError as error:
-                # Out of memory on a large period, say: storing goes on, and the health says so.
+            except (QueryError, StoreUnavailable) as error:
+                # Out of memory on a large period, or a server that is away: storing goes on or waits by
+                # itself, and the health says so.
                 self.review_error = f"the review failed: {error}"
                 log.error("%s", self.review_error)
 

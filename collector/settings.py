@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from collector.broker.settings import EmbeddedBrokerSettings
+from collector.store.settings import DuckDBSettings, StoreSettings
 from setpoint.broker_settings import BrokerSettings
 from setpoint.config import Loaded, load
 from setpoint.topics import is_name
@@ -54,24 +55,6 @@ class ReceiveSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     rejected: Size = Size(50_000_000)
 
 
-class DuckDBSettings(
-    msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="engine", tag="duckdb"
-):
-    """The embedded store: a file in the data folder. ``retention``: how long readings are kept."""
-
-    retention: Duration = Duration(400 * 86_400_000)
-    memory: Size = Size(1_000_000_000)
-    threads: int = 2
-
-    def problems(self) -> Sequence[tuple[str, str]]:
-        found = []
-        if self.memory < 100_000_000:
-            found.append(("memory", f"expected at least 100MB, got {int(self.memory)} bytes"))
-        if self.threads < 1:
-            found.append(("threads", f"expected at least 1, got {self.threads}"))
-        return found
-
-
 class WebSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The page and the API. They show everything and ask nobody who he is: keep them on loopback, or
     behind a proxy that does. ``allowed_hosts``: names under which they are asked, such as the proxy's.
@@ -98,7 +81,7 @@ class CollectorSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     embedded_broker: EmbeddedBrokerSettings = msgspec.field(default_factory=EmbeddedBrokerSettings)
     sources: list[Source] = []
     receive: ReceiveSettings = msgspec.field(default_factory=ReceiveSettings)
-    store: DuckDBSettings = msgspec.field(default_factory=DuckDBSettings)
+    store: StoreSettings = msgspec.field(default_factory=DuckDBSettings)
     review: ReviewSettings = msgspec.field(default_factory=ReviewSettings)
     web: WebSettings = msgspec.field(default_factory=WebSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)

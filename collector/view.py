@@ -12,7 +12,8 @@ from collector.backup import pack
 from collector.now import NowRow
 from collector.self_metrics import self_values
 from collector.settings import CollectorSettings
-from collector.store.base import Metric
+from collector.store.base import Metric, StoreUnavailable
+from collector.store.duckdb import DuckDBStore
 from collector.web.answers import list_series, plan_summary, samples_of
 from collector.web.view import (
     Counters,
@@ -167,4 +168,10 @@ class View:
             return samples_of(train, query.start_ms, query.end_ms, query.limit)
 
     async def backup(self, path: Path) -> None:
-        await pack(self._collector.store, self._collector.register, path)
+        store = self._collector.store
+        if not isinstance(store, DuckDBStore):
+            raise StoreUnavailable(
+                "the readings are in a server of their own, which is backed up with its own tools; the "
+                "findings are in register.db in the collector's data folder"
+            )
+        await pack(store, self._collector.register, path)

@@ -42,7 +42,7 @@ def type_words(type_: Any) -> str:
         return type_words(arguments[0])
     if origin in (Union, types.UnionType):
         wanted = [a for a in arguments if a not in (type(None), msgspec.UnsetType)]
-        if all(is_struct(a) and a.__struct_config__.tag for a in wanted):
+        if all(is_input(a) for a in wanted):
             return "one of the inputs, see [inputs/](inputs/)"
         return " or ".join(dict.fromkeys(type_words(a) for a in wanted))
     if origin is Literal:
@@ -60,6 +60,13 @@ def type_words(type_: Any) -> str:
 
 def is_struct(type_: Any) -> bool:
     return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
+
+
+def is_input(type_: Any) -> bool:
+    """Whether it is the struct of an input."""
+    if not is_struct(type_):
+        return False
+    return type_.__struct_config__.tag is not None and type_.__module__.startswith("agent.inputs")
 
 
 def default_words(field: msgspec.structs.FieldInfo) -> str:
@@ -89,8 +96,7 @@ def size_text(size: int) -> str:
 def structs_in(type_: Any) -> list[type[msgspec.Struct]]:
     """The structs that a type names, without those of inputs, which have pages of their own."""
     if is_struct(type_):
-        tagged = type_.__struct_config__.tag is not None and type_.__module__.startswith("agent.inputs")
-        return [] if tagged else [type_]
+        return [] if is_input(type_) else [type_]
     return [struct for argument in typing.get_args(type_) for struct in structs_in(argument)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -71,11 +71,17 @@ class RefusedLine(NamedTuple):
 
 @dataclass(slots=True)
 class WriteResult:
-    """``repeated`` counts batches that were in the store already and were not written again."""
+    """``repeated`` counts batches that were in the store already and were not written again.
+
+    ``durable`` is None when the data is durable already. Of an engine that acknowledges earlier, it is to be
+    awaited before anything is acked: it returns when the data is sure to survive, and raises StoreUnavailable
+    when it may be lost and has to be written again.
+    """
 
     readings: int = 0
     repeated: int = 0
     refused: list[RefusedLine] = field(default_factory=list)
+    durable: Callable[[], Awaitable[None]] | None = field(default=None, compare=False)
 
 
 class Metric(NamedTuple):
@@ -122,7 +128,9 @@ class Store(Protocol):
     """One storage engine. Every method may raise StoreUnavailable; then nothing was written."""
 
     async def write(self, batches: Sequence[Batch]) -> WriteResult:
-        """Returns when the data is durable. Writing the same batch again changes nothing."""
+        """Returns when the engine has taken the data, which is durable then unless the result says when.
+        Writing the same batch again changes nothing. Calls may be under way together.
+        """
 
     def train(
         self,
@@ -136,6 +144,9 @@ class Store(Protocol):
 
     def series(self, since_ms: int) -> Sequence[SeriesSeen]:
         """Every series that has a sample at or after ``since_ms``."""
+
+    def close(self) -> None:
+        """Lets go of file or connections. Not to be called in the event loop that writes."""
 
 
 class StoreUnavailable(Exception):

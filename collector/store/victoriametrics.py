@@ -1,0 +1,161 @@
+"""VictoriaMetrics, single node or cluster: line protocol in, exports out.
+
+A field becomes the metric ``<measurement>_<field>``. Where that name is to be taken apart again, the series
+``setpoint_metric_known{measurement, field}`` says how; they are written with the first readings of each day.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from collector.series import SeriesTable
+from collector.store.base import Batch, Metric, RefusedLine, Selector, SeriesSeen, Train, WriteResult
+from collector.store.http_read import HttpReader
+from collector.store.http_write import LineWriter, WriteClient
+from collector.store.line_bodies import Part, fit_numbers
+from collector.store.memory_train import MemoryTrain, Samples, wanted_series
+from collector.store.metric_names import MetricNames
+from collector.store.metricsql import exported, seconds, selector
+from collector.store.repeats import Repeats
+from collector.store.settings import VictoriaMetricsSettings
+from collector.store.survival import Starts, Survival
+from collector.store.vm_series import SeriesEnds
+
+log = logging.getLogger(__name__)
+
+
+class VictoriaMetricsStore:
+    """Opening it may raise StoreUnavailable."""
+
+    def __init__(self, settings: VictoriaMetricsSettings, series: SeriesTable, spill: str) -> None:
+        """``spill``: the folder for what of a review does not fit into memory."""
+        self._settings = settings
+        self._series = series
+        self._spill = spill
+        timeout_s, ca = settings.timeout.seconds, settings.ca
+        headers = _authorization(settings)
+        self._reader = HttpReader(settings.url, headers, timeout_s, ca)
+        self._storages = [
+            HttpReader(url, headers if url == settings.url else {}, timeout_s, ca)
+            for url in settings.storage_urls or [settings.url]
+        ]
+        write_url = settings.write_url or settings.url
+        self._client = WriteClient(write_url, "/api/v2/write", {}, headers, timeout_s=timeout_s, ca=ca)
+        self._writer = LineWriter(self._client, write_url)
+        self._survival = Survival(self._storages, settings.safe_after.seconds)
+        self._repeats = Repeats()
+        self._names = MetricNames(series)
+        self._unconfirmed = 0
+        self._room = asyncio.Condition()
+        self._ends = SeriesEnds(self._reader, self._names)
+        self._restore()
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    async def write(self, batches: Sequence[Batch]) -> WriteResult:
+        """Returns when the server has acknowledged the lines; ``durable`` of the result waits on."""
+        fresh, result = self._repeats.leave_out(batches)
+        size = sum(len(batch.lines) for batch in fresh)
+        await self._wait_for_room(size)
+        try:
+            starts = await self._survival.begin()
+            parts = await asyncio.to_thread(_fit, fresh, result.refused)
+            names = self._names.new_lines(fresh)
+            if names and fresh:
+                parts.append(Part(fresh[0], names))
+            result.refused += await self._writer.write(parts)
+        except BaseException:
+            await self._leave(size)
+            raise
+        result.readings = sum(batch.readings for batch in fresh)
+        result.durable = lambda: self._until_durable(starts, fresh, size)
+        return result
+
+    async def _until_durable(self, starts: Starts, batches: Sequence[Batch], size: int) -> None:
+        try:
+            await self._survival.confirm(starts)
+            self._repeats.add(batches)
+        except BaseException:
+            self._names.forget_written()
+            raise
+        finally:
+            await self._leave(size)
+
+    async def _wait_for_room(self, size: int) -> None:
+        async with self._room:
+            await self._room.wait_for(
+                lambda: not self._unconfirmed or self._unconfirmed + size <= self._settings.unconfirmed
+            )
+            self._unconfirmed += size
+
+    async def _leave(self, size: int) -> None:
+        async with self._room:
+            self._unconfirmed -= size
+            self._room.notify_all()
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def train(
+        self,
+        metric: Metric,
+        where: Selector,
+        start_ms: int,
+        end_ms: int,
+        by: tuple[str, ...] | None = None,
+    ) -> Train:
+        """The samples of the metric's subjects, from exports of an hour, or longer where they are few."""
+        wanted = wanted_series(self._series, metric, where, by)
+        narrowing = wanted.narrowing(
+            key.tags for _, key in self._series.of_metric(metric.measurement, metric.field)
+        )
+        matcher = selector(self._names.joined(metric), narrowing)
+
+        def read(start_ms: int, end_ms: int) -> Iterator[Samples]:
+            window = {"match[]": matcher, "start": seconds(start_ms), "end": seconds(end_ms - 1)}
+            return exported(self._reader.lines("/api/v1/export", window), self._settings.url)
+
+        return MemoryTrain(wanted, self._settings.memory, self._spill).read(start_ms, end_ms, read)
+
+    def series(self, since_ms: int) -> Sequence[SeriesSeen]:
+        """Every series with a sample at or after ``since_ms``; text is not kept, so only those of numbers."""
+        return [SeriesSeen(key, first, last) for key, (first, last, _) in self._ends.since(since_ms).items()]
+
+    def _restore(self) -> None:
+        since = time.time_ns() // 1_000_000 - int(self._settings.retention)
+        self._names.learn(self._ends.named_metrics(since))
+        found = self._ends.since(since, values=True)
+        base = len(self._series)
+        for number, (key, (first, _, _)) in enumerate(found.items(), base):
+            self._series.restore(number, key, "unknown", first)
+        if found:
+            self._series.observe(
+                np.arange(base, base + len(found), dtype=np.int32),
+                np.array([last for _, last, _ in found.values()], np.int64),
+                np.array([value for _, _, value in found.values()], np.float64),
+            )
+
+    def close(self) -> None:
+        """Lets go of the connections. Not to be called in the event loop that writes."""
+        self._client.close()
+        for reader in (self._reader, *self._storages):
+            reader.close()
+
+
+def _fit(batches: Sequence[Batch], refused: list[RefusedLine]) -> list[Part]:
+    return [fit_numbers(Part(batch, batch.lines), refused) for batch in batches]
+
+
+def _authorization(settings: VictoriaMetricsSettings) -> dict[str, str]:
+    if settings.token:
+        return {"Authorization": f"Bearer {settings.token.reveal()}"}
+    if settings.username:
+        password = settings.password.reveal() if settings.password else ""
+        pair = base64.b64encode(f"{settings.username}:{password}".encode()).decode()
+        return {"Authorization": f"Basic {pair}"}
+    return {}
