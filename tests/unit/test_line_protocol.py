@@ -219,6 +219,12 @@ def test_tags_come_sorted_and_fields_as_written() -> None:
     assert list(parsed.fields) == ["z", "y", "x"]
 
 
+def test_a_backslash_before_what_needs_no_escape_is_a_backslash() -> None:
+    assert parse_line(rb"m\=\"\ x,a\"=C:\d f\"=1 5") == Line(
+        r"m\=\" x", ((r"a\"", r"C:\d"),), {r"f\"": 1.0}, 5
+    )
+
+
 @pytest.mark.parametrize("line", [b"", b"   ", b"\r", b"# m f=1", b"  #", b'# "'])
 def test_comments_and_empty_lines_say_nothing(line: bytes) -> None:
     assert parse_line(line) is None
