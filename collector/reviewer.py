@@ -84,7 +84,8 @@ class Reviewer:
             Metric(point.measurement, point.field),
             point.wants,
             window.start_ms - lookback,
-            window.end_ms,
+            # The interval of a rate that crosses the window's end belongs to the sample after it.
+            window.end_ms + (lookback if point.rate else 0),
             point.by,
         ) as train:
             order: list[Subject] = [s for s in train.subjects if s in tags]
