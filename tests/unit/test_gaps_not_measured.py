@@ -12,6 +12,7 @@ from tests.unit.review_factory import (
     DAY,
     DISK,
     ERP,
+    HOUR,
     LOAD,
     MINUTE,
     MONTH,
@@ -315,7 +316,8 @@ def test_the_first_of_several_readings_counts() -> None:
     late = first._replace(first_ms=RUNNING.end_ms)
     silent = subject(one, "host-disk", {"host": "mon-01"}, absent(RUNNING, every=MINUTE))
     jump = subject(one, "host-disk", {"host": "jump-01", "path": "/"}, statistics(RUNNING, every=MINUTE))
-    for series in ([first, late], [late, first]):
+    other = seen("mem.free", {"host": "web-1"}, RUNNING)._replace(first_ms=RUNNING.end_ms)
+    for series in ([first, late], [late, first], [first, other], [other, first]):
         found = gaps(check(review(one, RUNNING, silent, jump, series=series)))
         assert {(f.point, tuple(f.subject.values())) for f in found} == {
             ("erp-answers", ()),
@@ -323,6 +325,18 @@ def test_the_first_of_several_readings_counts() -> None:
         }
     found = gaps(check(review(one, RUNNING, silent, jump, series=[late])))
     assert found == []
+
+
+def test_the_evidence_of_several_begins_with_the_first_that_was_expected() -> None:
+    one = plan(CPU, DISK)
+    begins = (RUNNING.end_ms - DAY, RUNNING.end_ms - HOUR)
+    missing = [
+        subject(one, "host-cpu", CPU_TAGS, absent(RUNNING, start_ms=begins[0])),
+        subject(one, "host-disk", {"host": "mon-01"}, absent(RUNNING, start_ms=begins[1])),
+    ]
+    jump = [reporting_on(plan(CPU, DISK, LOAD), RUNNING, "jump-01")[n] for n in (0, 1)]
+    (finding,) = gaps(check(review(one, RUNNING, *missing, *jump)))
+    assert finding.evidence.start_ms == begins[0]
 
 
 def test_nobody_named_and_nothing_arrived_cannot_tell() -> None:

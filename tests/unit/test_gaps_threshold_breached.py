@@ -117,6 +117,7 @@ def test_a_breach_that_was_measured_stays_one_however_thin_the_coverage() -> Non
 def test_thin_coverage_without_a_breach_cannot_tell() -> None:
     (verdict,) = cpu(coverage=0.8)
     assert verdict.answer == "cannot tell"
+    assert verdict.reason == "coverage is 80 %, and below 90 % nothing is judged"
 
 
 def test_a_share_of_thin_coverage_is_a_gap_only_where_more_measuring_could_not_mend_it() -> None:

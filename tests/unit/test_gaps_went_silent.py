@@ -333,3 +333,15 @@ def test_what_is_proposed_depends_on_what_is_silent() -> None:
     subjects[0] = host(one, RUNNING, "mon-01", START + DAY)[0]
     (finding,) = gaps(check(review(one, RUNNING, *subjects)))
     assert "see what its agent says" in finding.action.lower()
+
+
+def test_one_critical_level_among_members_is_enough_for_a_warning() -> None:
+    text = DISK + "    overrides: [{where: {path: /}, critical: {above: 95}}]\n"
+    one = plan(text, LOAD)
+    subjects = host(plan(CPU, text, LOAD), RUNNING, "mon-01", START + DAY)[1:3]
+    disks = [
+        subject(one, "host-disk", each.tags, each.statistics, last_ms=each.last_ms) for _, each in subjects
+    ]
+    live = subject(one, "host-load", {"host": "mon-01"}, statistics(RUNNING))
+    (finding,) = gaps(check(review(one, RUNNING, *disks, live)))
+    assert (finding.point, finding.subject, finding.severity) == ("host-disk", {"host": "mon-01"}, "warning")

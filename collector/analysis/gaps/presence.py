@@ -47,8 +47,7 @@ def presence(reviewed: SubjectReview, window: Window) -> Presence:
     """
     newest, every = newest_ms(reviewed), every_ms(reviewed)
     if newest is None:
-        waited = window.end_ms - reviewed.since_ms >= first_wait_ms(every)
-        return Presence.NEVER if waited else Presence.WAITING
+        return Presence.NEVER
     patience = patience_ms(every)
     if window.end_ms - newest <= patience:
         return Presence.REPORTING
