@@ -18,6 +18,7 @@ COMMANDS = (
     ("plan", "setpoint.commands.plan", "check the plan"),
     ("findings", "setpoint.commands.findings", "list, show and export findings"),
     ("agents", "setpoint.commands.agents", "let agents in and out: add, list, rotate, remove"),
+    ("dashboards", "setpoint.commands.dashboards", "make Grafana dashboards and alert rules: build"),
     ("backup", "setpoint.commands.backup", "copy a running collector's data into a file"),
     ("restore", "setpoint.commands.restore", "put such a copy back"),
 )
@@ -40,9 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 importlib.import_module(module).add_parser(subparsers)
             except ModuleNotFoundError as error:
-                if error.name is None or error.name.split(".")[0] in ("setpoint", "agent", "collector"):
+                if error.name is None or error.name.split(".")[0] in (
+                    "setpoint",
+                    "agent",
+                    "collector",
+                    "grafana",
+                ):
                     raise
-                extra = "agent" if name == "agent" else "collector"
+                extra = {"agent": "agent", "dashboards": "grafana"}.get(name, "collector")
                 print(
                     f"setpoint {name} needs the package {error.name}; "
                     f"install it with: pip install 'setpoint[{extra}]'",

@@ -1,0 +1,257 @@
+"""Every query of every panel, and of every variable, asked of the server that it is meant for."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from grafana.build import DASHBOARDS, dashboard_json
+from grafana.context import Context
+from grafana.queries import FLAVOURS, Flavour
+from tests.simulated_fleet import HOSTS, LENGTH_MS, SILENT, fleet_lines
+from tests.store_servers import Influxd, VictoriaMetrics
+
+CASES = [(flavour, name) for flavour in FLAVOURS for name in DASHBOARDS]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of an answer: its tags, and its newest value by column."""
+
+    tags: Mapping[str, str]
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Server:
+    """Answers queries in which the variables are filled in. ``values``: those that a variable offers."""
+
+    end_ms: int
+    ask: Callable[[Mapping[str, Any], str], list[Row]]
+    values: Callable[[str], list[str]]
+
+
+@pytest.fixture(scope="module")
+def end_ms() -> int:
+    # VictoriaMetrics does not show the newest 30 s (-search.latencyOffset).
+    return (int(time.time()) - 60) * 1000
+
+
+@pytest.fixture(scope="module")
+def influxdb(tmp_path_factory: pytest.TempPathFactory, end_ms: int) -> Iterator[Server]:
+    with Influxd(tmp_path_factory.mktemp("influxd")) as server:
+        server.query("CREATE DATABASE setpoint")
+        _post(f"{server.url}/write?db=setpoint", fleet_lines(end_ms))
+
+        def query(statement: str) -> list[dict[str, Any]]:
+            result = json.loads(server.query(statement, db="setpoint", epoch="ms"))["results"][0]
+            assert "error" not in result, f"{statement}\n{result}"
+            found: list[dict[str, Any]] = result.get("series", [])
+            return found
+
+        def ask(_: Mapping[str, Any], text: str) -> list[Row]:
+            return [row for series in query(text) for row in _influx_rows(series)]
+
+        def values(text: str) -> list[str]:
+            return [value for series in query(text) for _, value in series["values"]]
+
+        yield Server(end_ms, ask, values)
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory, end_ms: int) -> Iterator[Server]:
+    with VictoriaMetrics(tmp_path_factory.mktemp("victoria-metrics")) as server:
+        server.wait_until_grown_up()
+        _post(f"{server.url}/write", fleet_lines(end_ms))
+        server.flush()
+        window = {"start": (end_ms - LENGTH_MS) // 1000, "end": end_ms // 1000}
+
+        def get(path: str, **parameters: object) -> Any:
+            with urllib.request.urlopen(f"{server.url}{path}?{urllib.parse.urlencode(parameters)}") as answer:
+                return json.loads(answer.read())["data"]
+
+        def ask(target: Mapping[str, Any], text: str) -> list[Row]:
+            if target["instant"]:
+                found = get("/api/v1/query", query=text, time=end_ms // 1000)["result"]
+                return [Row(_labels(one), {"Value": float(one["value"][1])}) for one in found]
+            found = get("/api/v1/query_range", query=text, step=60, **window)["result"]
+            return [Row(_labels(one), {"Value": float(one["values"][-1][1])}) for one in found]
+
+        def values(text: str) -> list[str]:
+            matched = re.fullmatch(r"label_values\((.*), (\w+)\)", text)
+            assert matched, text
+            path = f"/api/v1/label/{matched[2]}/values"
+            found: list[str] = get(path, **{"match[]": matched[1], **window})
+            return found
+
+        yield Server(end_ms, ask, values)
+
+
+@pytest.fixture
+def server(flavour: Flavour, request: pytest.FixtureRequest) -> Server:
+    """The server that dashboards of the flavour are for."""
+    found: Server = request.getfixturevalue(flavour)
+    return found
+
+
+def _post(url: str, body: bytes) -> None:
+    urllib.request.urlopen(urllib.request.Request(url, body, method="POST"), timeout=30).close()
+
+
+def _influx_rows(series: Mapping[str, Any]) -> Iterator[Row]:
+    rows = [dict(zip(series["columns"], row, strict=True)) for row in series["values"]]
+    if len(rows) > 1 and "top" not in str(series["columns"]) and _is_grouped_by_time(rows):
+        # Of a line in a graph the newest point that is there.
+        rows = [row for row in rows if row["value"] is not None][-1:]
+    for row in rows:
+        texts = {name: value for name, value in row.items() if isinstance(value, str)}
+        numbers = {n: v for n, v in row.items() if isinstance(v, int | float) and n != "time"}
+        if numbers:
+            yield Row({**series.get("tags", {}), **texts}, numbers)
+
+
+def _is_grouped_by_time(rows: Sequence[Mapping[str, Any]]) -> bool:
+    return "value" in rows[0]
+
+
+def _labels(one: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in one["metric"].items() if name != "__name__"}
+
+
+def _panels(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def _chosen(dashboard: Mapping[str, Any], server: Server, flavour: Flavour) -> dict[str, str]:
+    """The variables' values, as Grafana puts them into a query: all that there are, or the first."""
+    chosen: dict[str, str] = {}
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] != "query":
+            continue
+        values = sorted(server.values(_filled(variable["query"], chosen, server.end_ms)))
+        assert values, f"the variable {variable['name']} offers nothing: {variable['query']}"
+        if "allValue" in variable:
+            chosen[variable["name"]] = variable["allValue"]
+        elif variable["multi"]:
+            escaped = "|".join(re.escape(value).replace("/", r"\/") for value in values)
+            if flavour == "prometheus":
+                escaped = "|".join(re.escape(value).replace("\\", "\\\\") for value in values)
+            chosen[variable["name"]] = f"({escaped})"
+        else:
+            chosen[variable["name"]] = values[0]
+    return chosen
+
+
+def _filled(query: str, chosen: Mapping[str, str], end_ms: int) -> str:
+    start_ms = end_ms - LENGTH_MS
+    builtin = {
+        "$timeFilter": f"time >= {start_ms}ms and time <= {end_ms}ms",
+        "${__to}": str(end_ms),
+        "$__rate_interval": "4m",
+        "$__interval": "1m",
+    }
+    for name, value in builtin.items():
+        query = query.replace(name, value)
+    for name, value in sorted(chosen.items(), key=lambda pair: -len(pair[0])):
+        query = query.replace(f"${name}", value)
+    assert "$" not in re.sub(r"\^[^/]*\$/", "", query), f"something is not filled in: {query}"
+    return query
+
+
+def _query(target: Mapping[str, Any]) -> str:
+    return str(target["query"] if "query" in target else target["expr"])
+
+
+def _expected_tags(target: Mapping[str, Any]) -> set[str]:
+    """The tags that the lines of a graph are named by."""
+    return {*re.findall(r"\$tag_(\w+)", target.get("alias", ""))} | {
+        *re.findall(r"{{(\w+)}}", target.get("legendFormat", ""))
+    }
+
+
+@pytest.mark.parametrize(("flavour", "name"), CASES)
+def test_every_query_of_every_panel_returns_rows(flavour: Flavour, name: str, server: Server) -> None:
+    dashboard = dashboard_json(DASHBOARDS[name], Context(flavour))
+    chosen = _chosen(dashboard, server, flavour)
+    wrong = []
+    for panel in _panels(dashboard):
+        for target in panel["targets"]:
+            text = _filled(_query(target), chosen, server.end_ms)
+            rows = server.ask(target, text)
+            print(f"{flavour} {name} | {panel['title']} {target['refId']}: {len(rows)} rows")
+            missing = {tag for tag in _expected_tags(target) if not all(tag in row.tags for row in rows)}
+            if not rows or missing or not all(row.values for row in rows):
+                wrong.append(f"{panel['title']} {target['refId']}: {len(rows)} rows, lacks {missing}: {text}")
+            if panel["type"] == "table" and not all(row.tags for row in rows):
+                wrong.append(f"{panel['title']}: rows of the table are about nobody: {text}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_both_languages_give_the_same_present_values(name: str, influxdb: Server, prometheus: Server) -> None:
+    answers = []
+    for flavour, server in (("influxdb", influxdb), ("prometheus", prometheus)):
+        dashboard = dashboard_json(DASHBOARDS[name], Context(flavour))  # type: ignore[arg-type]
+        chosen = _chosen(dashboard, server, flavour)  # type: ignore[arg-type]
+        answers.append(
+            [
+                (
+                    panel["title"],
+                    sorted(
+                        f"{value:.9g}"
+                        for row in server.ask(target, _filled(_query(target), chosen, server.end_ms))
+                        for value in row.values.values()
+                    ),
+                )
+                for panel in _panels(dashboard)
+                if panel["type"] in ("stat", "table")
+                for target in panel["targets"]
+            ]
+        )
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_the_overview_counts_who_is_there_and_who_is_not(flavour: Flavour, server: Server) -> None:
+    dashboard = dashboard_json(DASHBOARDS["noc"], Context(flavour))
+    chosen = _chosen(dashboard, server, flavour)
+    shown = {}
+    for panel in _panels(dashboard):
+        if panel["type"] == "stat":
+            rows = [
+                server.ask(target, _filled(_query(target), chosen, server.end_ms))
+                for target in panel["targets"]
+            ]
+            shown[panel["title"]] = [
+                value for answer in rows for row in answer for value in row.values.values()
+            ]
+    assert shown == {
+        "Agents up": [2],
+        "Agents silent": [1],
+        "Tools up": [2, 2],
+        "Tools down": [2, 0],
+        "Devices up": [1],
+        "Devices down": [1],
+        "Open findings: critical": [1],
+        "Open findings: warning": [0],
+        "Open findings: info": [1],
+        "Episodes, last 24 hours": [18],
+    }
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_chosen_site_narrows_the_hosts(flavour: Flavour, server: Server) -> None:
+    dashboard = dashboard_json(DASHBOARDS["noc"], Context(flavour))
+    of_hosts = next(v["query"] for v in dashboard["templating"]["list"] if v["name"] == "host")
+    at_site = server.values(_filled(of_hosts, {"site": "hq"}, server.end_ms))
+    everywhere = server.values(_filled(of_hosts, {"site": ".*"}, server.end_ms))
+    assert sorted(at_site) == [HOSTS[0]]
+    assert sorted(everywhere) == sorted([*HOSTS, SILENT])
