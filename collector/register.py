@@ -30,6 +30,10 @@ _MIGRATIONS: Sequence[str] = (
 )
 
 
+# What says that the plan lacks something: giving it that mends it, and loosens nothing.
+_MENDED_IN_THE_PLAN = frozenset({"no-threshold", "unplanned-series"})
+
+
 class RegisterError(Exception):
     """The register cannot be used; the text says why."""
 
@@ -109,8 +113,9 @@ class Register:
         """Takes a review's verdicts, judged by plan revision ``revision``, in one transaction.
 
         A gap opens its finding, or keeps it open. Only "no gap" ends one: it closes it, or, where the point
-        was defined otherwise when the gap was seen, supersedes it. So does taking the point, or the subject,
-        out of the plan. "Cannot tell" changes nothing.
+        was defined otherwise when the gap was seen, supersedes it (unless a change of the plan is just what
+        mends it). So does taking the point, or the subject, out of the plan; of a finding without a point,
+        that is a new revision under which nobody judges it any more. "Cannot tell" changes nothing.
         """
         changes = Changes()
         with self._lock, self._db:
@@ -126,12 +131,17 @@ class Register:
                     self._keep_open(verdict.finding, definitions, now_ms, changes)
                 elif verdict.answer == "no gap" and verdict.id in open_ones:
                     definition, finding = open_ones[verdict.id]
-                    current = definitions.get(finding.point or "", "")
-                    self._end(
-                        finding, definition, revision if definition != current else None, now_ms, changes
-                    )
+                    redefined = definition != definitions.get(finding.point or "", "")
+                    loosened = redefined and finding.kind not in _MENDED_IN_THE_PLAN
+                    self._end(finding, definition, revision if loosened else None, now_ms, changes)
             for number, (definition, finding) in open_ones.items():
-                if finding.point and number not in judged and definitions.get(finding.point) != definition:
+                if number in judged:
+                    continue
+                if finding.point:
+                    gone = definitions.get(finding.point) != definition
+                else:
+                    gone = finding.plan_revision != revision
+                if gone:
                     self._end(finding, definition, revision, now_ms, changes)
         return changes
 

@@ -53,9 +53,11 @@ class Reviewer:
     def build(self, window: Window) -> Review:
         """The review of a window: statistics of every planned subject, and all series seen."""
         since = self._register.planned_since()
-        agents = {a.name: a.last_ms or 0 for a in self._agents.all() if a.name}
+        known = self._agents.all()
+        agents = {a.name: a.last_ms or 0 for a in known}
+        enrolled = {a.name: a.first_ms for a in known}
         points = [
-            self._review_point(point, window, since.get(point.id, window.start_ms), agents)
+            self._review_point(point, window, since.get(point.id, window.start_ms), agents, enrolled)
             for point in self._plan.points
         ]
         return Review(
@@ -67,10 +69,15 @@ class Reviewer:
         )
 
     def _review_point(
-        self, point: PlanPoint, window: Window, planned_ms: int, agents: Mapping[str, int]
+        self,
+        point: PlanPoint,
+        window: Window,
+        planned_ms: int,
+        agents: Mapping[str, int],
+        enrolled: Mapping[str, int | None],
     ) -> PointReview:
         seen = self._seen(point)
-        named = point.expected_hosts(agents)
+        literals, named = point.expected_literals(), point.expected_hosts(agents)
         tags: dict[Subject, Mapping[str, str]] = {s: t for s, (t, _, _) in seen.items()}
         for one in named:
             if not any(_agrees(t, one) for t in tags.values()):
@@ -99,8 +106,12 @@ class Reviewer:
                 is_named = any(_agrees(tags[subject], one) for one in named)
                 _, first_ms, last_ms = seen.get(subject, unseen)
                 expected_ms = max(window.start_ms, planned_ms)
-                if not is_named and first_ms is not None:
-                    expected_ms = max(expected_ms, first_ms)
+                if not any(_agrees(tags[subject], one) for one in literals):
+                    # Nobody named it before it was there: it is expected from when it, or its host, came.
+                    came_ms = (
+                        first_ms if first_ms is not None else enrolled.get(tags[subject].get("host", ""))
+                    )
+                    expected_ms = max(expected_ms, came_ms or 0)
                 expected_ms = min(expected_ms, window.end_ms)
                 index = position.get(subject)
                 if index is None:
