@@ -10,12 +10,15 @@ from typing import Any
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from grafana.context import Context
+from grafana.device import DEVICE
 from grafana.frame import Frame
+from grafana.gaps import GAPS
 from grafana.host import HOST_DASHBOARD
 from grafana.noc import NOC
 from grafana.own import OWN
 from grafana.queries import FLAVOURS, Flavour
 from grafana.texts import Language
+from grafana.tools import TOOLS
 from setpoint.plan import Plan
 
 FOLDER = Path(__file__).parent / "dashboards"
@@ -23,6 +26,9 @@ FOLDER = Path(__file__).parent / "dashboards"
 DASHBOARDS: Mapping[str, Frame] = {
     "noc": NOC,
     "host": HOST_DASHBOARD,
+    "device": DEVICE,
+    "tools": TOOLS,
+    "gaps": GAPS,
     "setpoint": OWN,
 }
 """File name without ``.json``, dashboard."""

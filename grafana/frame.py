@@ -40,6 +40,15 @@ HOST = Variable("host", "Host", "setpoint_agent.outbox_batches", ("site",))
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A text to type in."""
+
+    name: str
+    label: str
+    default: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A heading and the panels below it."""
 
@@ -56,6 +65,7 @@ class Frame:
     help: str
     rows: Sequence[Row]
     variables: Sequence[Variable] = ()
+    texts: Sequence[Text] = ()
     range: str = "now-6h"
     refresh: str = "1m"
 
@@ -73,7 +83,11 @@ class Frame:
             refresh=self.refresh,
             panels=_placed(self.rows, context),
             templating=models.DashboardDashboardTemplating(
-                list_val=[_data_source_variable(context), *(_variable(v, context) for v in self.variables)]
+                list_val=[
+                    _data_source_variable(context),
+                    *(_variable(one, context) for one in self.variables),
+                    *(_text_variable(one, context) for one in self.texts),
+                ]
             ),
             annotations=models.AnnotationContainer(list_val=[]),
             links=[_others(context)],
@@ -122,6 +136,16 @@ def _data_source_variable(context: Context) -> models.VariableModel:
         label=context.text("Data source"),
         query=data_source(context.flavour).type_val,
         regex="",
+    )
+
+
+def _text_variable(text: Text, context: Context) -> models.VariableModel:
+    return models.VariableModel(
+        type_val=models.VariableType.TEXTBOX,
+        name=text.name,
+        label=context.text(text.label),
+        query=text.default,
+        current=models.VariableOption(text=text.default, value=text.default),
     )
 
 

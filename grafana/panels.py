@@ -17,15 +17,24 @@ Kind = Literal["stat", "timeseries", "table", "bargauge", "state-timeline"]
 
 MIN_INTERVAL = "30s"
 """The finest grouping: three gatherings of an input at its usual interval."""
+POLLED = "2m"
+"""The finest grouping of what is gathered once a minute: a rate needs two samples."""
+REVIEWED = "1h"
+"""The finest grouping of what reviews write."""
 _MAX_POINTS = 1000
 # An empty group between two samples is no hole when the input gathers less often than the grouping.
-_SPAN_NULLS_MS = 300_000
+_SPAN_NULLS_MS = {MIN_INTERVAL: 300_000, POLLED: 600_000, REVIEWED: 7_200_000}
 
 NONE_IS_GOOD = (Step(None, GREEN), Step(1, RED))
 SOME_IS_ODD = (Step(None, GREEN), Step(1, ORANGE))
 ONE_IS_GOOD = (Step(None, RED), Step(1, GREEN))
 PERCENT_USED = (Step(None, GREEN), Step(80, ORANGE), Step(90, RED))
 PLAIN = (Step(None, "blue"),)
+
+States = Mapping[int, tuple[str, str]]
+"""Number, what it means, its colour."""
+
+UP_DOWN: States = {0: ("down", RED), 1: ("up", GREEN)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +53,13 @@ class Panel:
     width: int = 12
     height: int = 8
     steps: Sequence[Step] = PLAIN
-    states: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    states: States = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     link: tuple[str, str] | None = None
     low: float | None = None
     high: float | None = None
     none: str = "no data"
+    interval: str = MIN_INTERVAL
     sort: str = ""
 
     def build(self, context: Context) -> models.Panel:
@@ -72,7 +82,7 @@ class Panel:
             description=context.text(self.help) if self.help else None,
             datasource=data_source(context.flavour),
             targets=[q.target(context.flavour, chr(ord("A") + n)) for n, q in enumerate(self.queries)],
-            interval=MIN_INTERVAL,
+            interval=self.interval,
             max_data_points=_MAX_POINTS,
             options=self._options(),
             transformations=self._transformations(context) if self.kind == "table" else None,
@@ -101,7 +111,7 @@ class Panel:
                 line_width=1,
                 fill_opacity=8,
                 show_points=common.VisibilityMode.AUTO,
-                span_nulls=_SPAN_NULLS_MS,
+                span_nulls=_SPAN_NULLS_MS[self.interval],
                 axis_soft_min=0,
                 thresholds_style=common.GraphThresholdsStyleConfig(
                     mode=style or common.GraphThresholdsStyleMode.OFF

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 
@@ -36,11 +35,12 @@ def fleet_lines(end_ms: int) -> bytes:
 def _everything_of(host: str, number: int) -> Iterator[Line]:
     # One host's readings have a tag "site", as Telegraf's global tags would give them, the other's have none.
     site = {"site": "hq"} if host == HOSTS[0] else {}
-    for name, tags, fields in _host(host, number):
-        yield name, {**site, **tags}, fields
-    yield from _tools(host, number)
+    lines = [*_host(host, number), *_tools(host, number)]
     if host == HOSTS[0]:
-        yield from itertools.chain(_collector(host, number), _device(host, number), _reviews(number))
+        lines += [*_collector(host, number), *_device(host, number)]
+        yield from _reviews(number)
+    for name, tags, fields in lines:
+        yield name, {**site, **tags}, fields
 
 
 def _wave(number: int, low: float, high: float) -> float:
@@ -200,10 +200,10 @@ def _device(host: str, n: int) -> Iterator[Line]:
             {**of_device, "class": kind, "index": "7", "name": f"{kind} 1"},
             {"value": _wave(n, value - 1, value + 1)},
         )
-    limit = {"host": host, "device": "sw-core-1", "source": "entity-sensor", "rule": "temperature 1"}
+    limit = {"subject": "temperature 1", "metric": "snmp_sensor.value", "comparison": "above"}
     yield (
         "threshold",
-        {**limit, "subject": "temperature 1", "metric": "snmp_sensor.value", "severity": "critical"},
+        {"host": host, "source": "sw-core-1", "rule": "entity-sensor", "severity": "critical", **limit},
         {"level": 75.0, "enabled": 1},
     )
 
