@@ -50,17 +50,12 @@ def now_ms() -> int:
 
 
 class Collector:
-    """Opening may raise StoreUnavailable, SchemaError or RegisterError; everything else is recovered from.
-
-    ``wrap_decoder`` is for tests that need a decoder which misbehaves.
-    """
+    """Opening may raise StoreUnavailable, SchemaError or RegisterError; everything else is recovered from."""
 
     def __init__(
         self,
         settings: CollectorSettings,
         plan: Plan,
-        *,
-        wrap_decoder: Callable[[Decoder], Decoder] = lambda decoder: decoder,
     ) -> None:
         self._settings = settings
         self._plan = plan
@@ -84,10 +79,10 @@ class Collector:
             future_ms=receive.future,
             retention_ms=settings.store.retention,
         )
-        self._decoder = Decoder(self.series, limits)
+        decoder = Decoder(self.series, limits, [agent.name for agent in self.agents.all()])
         self.rejected = RejectedFolder(data / "rejected", max_bytes=receive.rejected)
         self.intake = Intake(
-            decode=wrap_decoder(self._decoder),
+            decode=decoder,
             store=self.store,
             series=self.series,
             rejected=self.rejected,
@@ -118,16 +113,21 @@ class Collector:
         return now_ms()
 
     def _hosts(self) -> list[tuple[str, int, int]]:
-        """(agent, first, last) of every host that the store has readings of."""
+        """(agent, first, last) of every agent that the store has readings of: hosts that other publishers
+        speak for do not measure themselves.
+        """
         seen: dict[str, tuple[int, int]] = {}
+        agents: set[str] = set()
         for number in range(len(self.series)):
             entry = self.series.entry(number)
             host, last = dict(entry.key.tags).get("host"), self.series.last_ms(number)
-            if host is None or last is None or entry.key.measurement == "setpoint_collector":
+            if host is None or last is None:
                 continue
+            if entry.key.measurement == "setpoint_agent":
+                agents.add(host)
             first_before, last_before = seen.get(host, (entry.first_ms, last))
             seen[host] = (min(entry.first_ms, first_before), max(last, last_before))
-        return [(host, first, last) for host, (first, last) in seen.items()]
+        return [(host, *seen[host]) for host in agents]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Receives, stores, reviews and shows until ``stop``. CannotListen when the web port is taken."""
