@@ -116,8 +116,8 @@ def test_a_renamed_agent_does_not_start_until_the_old_batches_are_delivered(
     refused = setpoint("agent", "run", "--config", config)
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1] == (
-        f'setpoint agent: {tmp_path}/outbox/outbox.db holds 1 unsent batches of agent "old-name" of site "hq", '
-        f'and this is agent "new-name" of site "hq" on machine {_machine()}. '
+        f'setpoint agent: {tmp_path}/outbox/outbox.db holds 1 unsent batches of agent "old-name" '
+        f'of site "hq", and this is agent "new-name" of site "hq" on machine {_machine()}. '
         "Deliver them with `setpoint agent drain`, or throw them away with `setpoint agent discard`"
     )
     drained = setpoint("agent", "drain", "--config", config)
@@ -228,4 +228,4 @@ def test_a_batch_that_kills_the_collector_each_time_is_refused_on_the_third(
         assert deaths == 2
         rejected = get(collector, "/api/rejected")["rejected"]
         assert [r["reason"] for r in rejected] == ["the collector died 2 times while it worked on this batch"]
-    assert numbers_by_count(collector, "unlucky") == {n: 1 for n in range(5)}
+    assert numbers_by_count(collector, "unlucky") == dict.fromkeys(range(5), 1)
