@@ -46,6 +46,11 @@ def render(frame: Frame, context: Context) -> str:
     return json.dumps(dashboard_json(frame, context), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
+def dashboards(context: Context) -> list[dict[str, Any]]:
+    """All of them, as Grafana's API takes them."""
+    return [dashboard_json(frame, context) for frame in DASHBOARDS.values()]
+
+
 def files(
     flavours: tuple[Flavour, ...] = FLAVOURS, language: Language = "en", plan: Plan | None = None
 ) -> Iterator[tuple[Path, str]]:

@@ -84,7 +84,7 @@ class Panel:
             targets=[q.target(context.flavour, chr(ord("A") + n)) for n, q in enumerate(self.queries)],
             interval=self.interval,
             max_data_points=_MAX_POINTS,
-            options=self._options(),
+            options=self._options(context),
             transformations=self._transformations(context) if self.kind == "table" else None,
             field_config=models.FieldConfigSource(defaults=defaults, overrides=self._overrides(context)),
             grid_pos=models.GridPos(w=self.width, h=self.height),
@@ -121,7 +121,7 @@ class Panel:
             return statetimeline.FieldConfig(line_width=0, fill_opacity=80)
         return None
 
-    def _options(self) -> object:
+    def _options(self, context: Context) -> object:
         reduce = common.ReduceDataOptions(values=False, calcs=["lastNotNull"], fields="")
         legend = common.VizLegendOptions(
             display_mode=common.LegendDisplayMode.LIST,
@@ -155,8 +155,14 @@ class Panel:
                     show_value=common.VisibilityMode.AUTO, merge_values=True, legend=legend, tooltip=tooltip
                 )
             case "table":
-                sort = [common.TableSortByFieldState(display_name=self.sort, desc=True)] if self.sort else []
-                return table.Options(show_header=True, sort_by=sort, cell_height=common.TableCellHeight.SM)
+                return table.Options(
+                    show_header=True,
+                    sort_by=[
+                        common.TableSortByFieldState(display_name=context.text(column), desc=True)
+                        for column in ([self.sort] if self.sort else [])
+                    ],
+                    cell_height=common.TableCellHeight.SM,
+                )
             case "timeseries":
                 return timeseries.Options(legend=legend, tooltip=tooltip)
 

@@ -18,7 +18,11 @@ COMMANDS = (
     ("plan", "setpoint.commands.plan", "check the plan"),
     ("findings", "setpoint.commands.findings", "list, show and export findings"),
     ("agents", "setpoint.commands.agents", "let agents in and out: add, list, rotate, remove"),
-    ("dashboards", "setpoint.commands.dashboards", "make Grafana dashboards and alert rules: build"),
+    (
+        "dashboards",
+        "setpoint.commands.dashboards",
+        "make Grafana dashboards and alert rules: build, push, alerts",
+    ),
     ("backup", "setpoint.commands.backup", "copy a running collector's data into a file"),
     ("restore", "setpoint.commands.restore", "put such a copy back"),
 )

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from grafana.alerts import parts, silence_query, value_query
 from grafana.build import DASHBOARDS, dashboard_json
 from grafana.context import Context
 from grafana.queries import FLAVOURS, Flavour
+from setpoint.plan import parse_plan
 from tests.simulated_fleet import HOSTS, LENGTH_MS, SILENT, fleet_lines
 from tests.store_servers import Influxd, VictoriaMetrics
 
@@ -255,3 +257,87 @@ def test_a_chosen_site_narrows_the_hosts(flavour: Flavour, server: Server) -> No
     everywhere = server.values(_filled(of_hosts, {"site": ".*"}, server.end_ms))
     assert sorted(at_site) == [HOSTS[0]]
     assert sorted(everywhere) == sorted([*HOSTS, SILENT])
+
+
+_PLAN = """
+plan: Alerts
+revision: 1
+groups:
+  sites: [web.01, "mon-*"]
+  all-but-one: ["*", not: web.01]
+points:
+  - id: glob
+    metric: disk.used_percent
+    where: {host: "*", path: {not: /}}
+    critical: {above: 90}
+  - id: group
+    metric: mem.used_percent
+    expect: {host: sites, every: 30s}
+    warning: {above: 85}
+  - id: group-with-exclusion
+    metric: mem.used_percent
+    where: {host: all-but-one}
+    warning: {above: 85}
+  - id: overrides
+    metric: disk.used_percent
+    warning: {above: 80}
+    overrides:
+      - {where: {host: mon-01, path: /var}, warning: {above: 95}}
+      - {where: {path: "/v[a-z]r"}, warning: {above: 97}}
+  - id: rate
+    metric: net.bytes_recv
+    as: rate
+    scale: 8
+    critical: {above: 1000000}
+  - id: state
+    metric: http_response.result_code
+    where: {host: mon-01, server: "http://127.0.0.1:*"}
+    critical: {not_equals: 0}
+"""
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_alert_rules_judge_the_subjects_that_the_plan_means(flavour: Flavour, server: Server) -> None:
+    """A subject is in the part whose limits the plan gives it, and in no other."""
+    target = {"instant": True}
+    window = f"time > {server.end_ms - 120_000}ms and time <= {server.end_ms}ms"
+    judged = {}
+    for point in parse_plan(_PLAN).points:
+        for part in parts(point):
+            rows = server.ask(target, value_query(part, flavour).replace("$timeFilter", window))
+            name = f"{point.id} {part.number}"
+            judged[name] = {(row.tags["host"], row.tags.get("path", "")) for row in rows}
+            for row in rows:
+                assert point.wants(row.tags), name
+                assert point.settings(row.tags) == part.limits, name
+    assert judged == {
+        "glob 0": {("mon-01", "/var"), ("web.01", "/var")},
+        "group 0": {("mon-01", ""), ("web.01", "")},
+        "group-with-exclusion 0": {("mon-01", "")},
+        "overrides 1": {("mon-01", "/var")},
+        "overrides 2": {("web.01", "/var")},
+        "overrides 0": {("mon-01", "/"), ("web.01", "/")},
+        "rate 0": {("mon-01", ""), ("web.01", "")},
+        "state 0": {("mon-01", "")},
+    }
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_alert_rules_see_the_value_that_the_plan_judges(flavour: Flavour, server: Server) -> None:
+    window = f"time > {server.end_ms - 120_000}ms and time <= {server.end_ms}ms"
+    points = {point.id: point for point in parse_plan(_PLAN).points}
+    values = {}
+    for name in ("rate", "state"):
+        part = next(parts(points[name]))
+        rows = server.ask({"instant": True}, value_query(part, flavour).replace("$timeFilter", window))
+        values[name] = {row.tags["host"]: round(value) for row in rows for value in row.values.values()}
+    # A million octets every 30 s; the newest result is "connection failed", after an hour of success.
+    assert values == {"rate": {"mon-01": 266_667, "web.01": 266_667}, "state": {"mon-01": 3}}
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_alert_rules_call_a_subject_silent_that_reported_before(flavour: Flavour, server: Server) -> None:
+    part = next(parts(next(p for p in parse_plan(_PLAN).points if p.id == "glob")))
+    rows = server.ask({"instant": True}, silence_query(part, flavour))
+    silent = {row.tags["host"] for row in rows if max(row.values.values()) > 0}
+    assert silent == {SILENT}

@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
+from grafana.alerts import alert_rules, alert_yaml
 from grafana.build import DASHBOARDS, FOLDER, dashboard_json, files
+from grafana.conditions import NotExpressible, prom_selector
 from grafana.context import Context
+from grafana.push import DataSource
 from grafana.queries import FLAVOURS, Flavour
+from grafana.texts import CHINESE
+from grafana.thresholds import GREEN, ORANGE, RED, steps
+from setpoint.limits import Comparison, Limits
+from setpoint.plan import parse_plan
 
 CASES = [(flavour, name) for flavour in FLAVOURS for name in DASHBOARDS]
 _DAYS = {"s": 1 / 86_400, "m": 1 / 1_440, "h": 1 / 24, "d": 1.0, "w": 7.0}
@@ -93,3 +101,204 @@ def test_panels_do_not_overlap_and_have_numbers_of_their_own(flavour: Flavour, n
 def test_addresses_of_dashboards_differ() -> None:
     uids = [frame.uid for frame in DASHBOARDS.values()]
     assert len(uids) == len(set(uids))
+
+
+_PLAN = """
+plan: Lines and alerts
+revision: 3
+groups:
+  all: ["*"]
+objectives: [{id: room, title: Room to work}]
+points:
+  - id: cpu
+    title: CPU busy
+    for: [room]
+    metric: cpu.usage_active
+    where: {cpu: cpu-total}
+    expect: {host: all, every: 10s}
+    unit: percent
+    warning: {above: 80, for: 5m, clear: 75}
+    critical: {above: 95, for: 5m}
+    owner: platform
+    action: Add capacity.
+  - id: var
+    metric: disk.used_percent
+    where: {path: /var}
+    critical: {above: 60}
+  - id: traffic
+    metric: net.bytes_recv
+    as: rate
+    scale: 8
+    warning: {above: 1000}
+  - id: state
+    metric: setpoint_agent.connected
+    critical: {equals: 0, for: 20s}
+  - id: humidity
+    metric: snmp_sensor.value
+    where: {class: humidity}
+    warning: {outside: [30, 60]}
+"""
+
+
+def _host_panels(plan: str) -> dict[str, dict[str, Any]]:
+    context = Context("influxdb", plan=parse_plan(plan))
+    return {panel["title"]: panel for panel in _panels(dashboard_json(DASHBOARDS["host"], context))}
+
+
+def _lines(panel: dict[str, Any]) -> list[tuple[float | None, str]]:
+    defaults = panel["fieldConfig"]["defaults"]
+    drawn = defaults["custom"]["thresholdsStyle"]["mode"] == "line+area"
+    return [(step["value"], step["color"]) for step in defaults["thresholds"]["steps"]] if drawn else []
+
+
+def test_the_thresholds_of_the_plan_are_lines() -> None:
+    panels = _host_panels(_PLAN)
+    assert _lines(panels["CPU busy"]) == [(None, GREEN), (80, ORANGE), (95, RED)]
+    assert _lines(panels["Traffic"]) == [(None, GREEN), (1000, ORANGE)]
+    assert _lines(panels["Memory used"]) == []
+
+
+def test_a_threshold_of_some_of_the_lines_only_is_not_drawn_for_all() -> None:
+    assert _lines(_host_panels(_PLAN)["File systems used"]) == []
+
+
+@pytest.mark.parametrize(
+    ("warning", "critical", "expected"),
+    [
+        (Comparison(low=10), Comparison(low=5), [(None, RED), (5, ORANGE), (10, GREEN)]),
+        (Comparison(high=60, low=30), None, [(None, ORANGE), (30, GREEN), (60, ORANGE)]),
+        (None, Comparison(high=90), [(None, GREEN), (90, RED)]),
+        (None, Comparison(unequal=0), []),
+    ],
+)
+def test_colours_change_where_the_judgement_does(
+    warning: Comparison | None, critical: Comparison | None, expected: list[tuple[float | None, str]]
+) -> None:
+    assert [tuple(step) for step in steps(Limits(warning=warning, critical=critical))] == expected
+
+
+def test_chinese_dashboards_ask_the_same_and_say_it_in_chinese() -> None:
+    english, chinese = dict(files()), dict(files(language="zh"))
+    for path, text in chinese.items():
+        ours = re.sub(r'"(query|expr)": ', "", english[path])
+        for query in re.findall(r'"(?:query|expr)": (".*")', text):
+            assert query in ours, path
+    titles = re.findall(r'"title": "(.*)"', "".join(chinese.values()))
+    assert not [title for title in titles if title in CHINESE and CHINESE[title] != title]
+
+
+def test_no_translation_is_left_over() -> None:
+    said = "".join(text for _, text in files())
+    assert not [english for english in CHINESE if english not in said]
+
+
+def _rules(flavour: Flavour = "influxdb") -> dict[str, dict[str, Any]]:
+    data, left_out = alert_rules(parse_plan(_PLAN), flavour)
+    assert left_out == []
+    read = yaml.safe_load(alert_yaml(data))
+    return {rule["title"]: rule for rule in read["groups"][0]["rules"]}
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_every_threshold_and_every_point_has_an_alert_rule(flavour: Flavour) -> None:
+    rules = _rules(flavour)
+    assert list(rules) == [
+        "CPU busy (cpu): warning",
+        "CPU busy (cpu): critical",
+        "CPU busy (cpu): silent",
+        "var (var): critical",
+        "var (var): silent",
+        "traffic (traffic): warning",
+        "traffic (traffic): silent",
+        "state (state): critical",
+        "state (state): silent",
+        "humidity (humidity): warning",
+        "humidity (humidity): silent",
+    ]
+    assert len({rule["uid"] for rule in rules.values()}) == len(rules)
+    assert all(len(rule["uid"]) <= 40 for rule in rules.values()), "Grafana takes 40 characters"
+
+
+def test_an_alert_rule_says_what_the_plan_says() -> None:
+    warning = _rules()["CPU busy (cpu): warning"]
+    assert warning["for"] == "5m"
+    assert warning["labels"] == {
+        "severity": "warning",
+        "point": "cpu",
+        "kind": "threshold",
+        "owner": "platform",
+    }
+    assert warning["annotations"] == {
+        "summary": "CPU busy: above 80 percent for 5m",
+        "action": "Add capacity.",
+        "serves": "room",
+    }
+    assert warning["data"][2]["model"]["conditions"] == [
+        {"evaluator": {"type": "gt", "params": [80]}, "unloadEvaluator": {"type": "lt", "params": [75]}}
+    ]
+
+
+def test_alert_rules_know_all_comparisons() -> None:
+    rules = _rules()
+    assert rules["state (state): critical"]["data"][2]["model"]["expression"] == "$$B == 0"
+    outside = rules["humidity (humidity): warning"]["data"][2]["model"]["conditions"][0]["evaluator"]
+    assert outside == {"type": "outside_range", "params": [30, 60]}
+
+
+def test_a_changed_threshold_keeps_the_uid_of_its_rule() -> None:
+    changed, _ = alert_rules(parse_plan(_PLAN.replace("above: 80", "above: 85")), "influxdb")
+    before, after = _rules()["CPU busy (cpu): warning"], changed["groups"][0]["rules"][0]
+    assert before["uid"] == after["uid"]
+    assert before["data"] != after["data"]
+
+
+def test_a_dollar_of_a_query_is_none_of_the_environment() -> None:
+    data, _ = alert_rules(parse_plan(_PLAN), "influxdb")
+    query = yaml.safe_load(alert_yaml(data))["groups"][0]["rules"][0]["data"][0]["model"]["query"]
+    assert "$$timeFilter" in query
+    assert not re.search(r"(?<!\$)\$(?!\$)", query.replace("$$", ""))
+
+
+def test_a_condition_that_promql_has_no_words_for_is_told_and_not_guessed() -> None:
+    plan = parse_plan(
+        "plan: p\nrevision: 1\ngroups: {some: ['*', not: a]}\n"
+        "points: [{id: x, metric: mem.used, where: {host: [some, a]}, warning: {above: 1}}]\n"
+    )
+    with pytest.raises(NotExpressible):
+        prom_selector("mem_used", plan.points[0].where)
+    data, left_out = alert_rules(plan, "prometheus")
+    assert data["groups"] == []
+    assert len(left_out) == 1
+    assert '"x"' in left_out[0]
+    assert alert_rules(plan, "influxdb")[1] == []
+
+
+@pytest.mark.parametrize("name", ["influxdb1", "influxdb2", "victoriametrics"])
+def test_the_provisioned_data_source_is_the_pushed_one(name: str) -> None:
+    path = FOLDER.parent / "provisioning" / "datasources" / f"{name}.yaml"
+    values = {
+        "SETPOINT_STORE_URL": "http://store:1",
+        "SETPOINT_STORE_DATABASE": "setpoint",
+        "SETPOINT_STORE_USER": "u" if name == "influxdb1" else "",
+        "SETPOINT_STORE_PASSWORD": "p",
+        "SETPOINT_STORE_TOKEN": "t",
+    }
+    text = re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], path.read_text(encoding="utf-8"))
+    (provisioned,) = yaml.safe_load(text)["datasources"]
+    pushed = DataSource(
+        flavour="prometheus" if name == "victoriametrics" else "influxdb",
+        url="http://store:1",
+        user=values["SETPOINT_STORE_USER"],
+        password="p" if name == "influxdb1" else "",
+        token="t" if name == "influxdb2" else "",
+    )
+    secrets = provisioned.pop("secureJsonData", {})
+    assert {"user": "", **provisioned} == pushed.settings()
+    assert secrets == pushed.secrets()
+
+
+def test_the_provisioned_folder_is_the_pushed_one() -> None:
+    path = FOLDER.parent / "provisioning" / "dashboards" / "setpoint.yaml"
+    (provider,) = yaml.safe_load(path.read_text(encoding="utf-8"))["providers"]
+    assert (provider["folder"], provider["folderUid"]) == ("Setpoint", "setpoint")
+    assert provider["options"]["path"] == "${SETPOINT_DASHBOARDS}"
