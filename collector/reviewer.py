@@ -64,7 +64,7 @@ class Reviewer:
             plan=self._plan,
             window=window,
             points=points,
-            series=self._store.series(window.start_ms),
+            series=sorted(self._store.series(window.start_ms)),
             agents=agents,
         )
 
@@ -95,8 +95,8 @@ class Reviewer:
             window.end_ms + (lookback if point.rate else 0),
             point.by,
         ) as train:
-            order: list[Subject] = [s for s in train.subjects if s in tags]
-            order += [s for s in tags if s not in set(order)]
+            # Stores have an order of their own; findings are to be the same from each.
+            order = sorted(tags)
             position = {s: n for n, s in enumerate(train.subjects)}
             spare = len(train.subjects)
             windows: list[SubjectWindow] = []

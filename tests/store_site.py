@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 from collector.decode import Decoder, Limits
 from collector.series import SeriesTable
@@ -16,6 +17,7 @@ from setpoint.reading import Subject
 # A whole hour, since readers work by the hour; recent, since engines have a retention.
 BASE_MS = (time.time_ns() // 1_000_000 // 3_600_000 - 48) * 3_600_000
 CPU = Metric("cpu", "busy")
+T = TypeVar("T")
 Samples = dict[Subject, list[tuple[int, float]]]
 
 
@@ -90,7 +92,11 @@ class Site:
 
     def send(self, *batches: Batch) -> WriteResult:
         """Returns when it is durable."""
-        return self._loop.run(self._write(batches))
+        return self.run(self._write(batches))
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Runs it in the event loop that writes."""
+        return self._loop.run(coroutine)
 
     async def _write(self, batches: tuple[Batch, ...]) -> WriteResult:
         result = await self.store.write(batches)
@@ -98,7 +104,7 @@ class Site:
             await result.durable()
         return result
 
-    def send_until_taken(self, *batches: Batch, timeout_s: float = 60) -> WriteResult:
+    def send_until_taken(self, *batches: Batch, timeout_s: float = 10) -> WriteResult:
         """As the intake does: again and again while the store is away."""
         deadline = time.monotonic() + timeout_s
         while True:

@@ -73,8 +73,10 @@ class HttpReader:
         except urllib3.exceptions.HTTPError as error:
             raise self._unavailable(path, error) from None
         finally:
-            # Of an answer that is read to its end this closes nothing.
-            answer.close() if not answer.closed else None
+            # A caller that stops early leaves an answer that is not read to its end; then the connection is
+            # of no more use.
+            if not answer.closed:
+                answer.close()
             answer.release_conn()
 
     def close(self) -> None:
@@ -103,13 +105,14 @@ class HttpReader:
 
 def reason(error: Exception) -> str:
     """What went wrong, without the parameters of the request, which urllib3 puts into some texts."""
+    # In this order: to urllib3 an unknown name is a failed connection, and that is a connection timeout.
     match error:
-        case urllib3.exceptions.ConnectTimeoutError() | urllib3.exceptions.ReadTimeoutError():
-            return "no answer in time"
         case urllib3.exceptions.NameResolutionError():
             return "the name is not known"
         case urllib3.exceptions.NewConnectionError():
             return "connection refused"
+        case urllib3.exceptions.TimeoutError():
+            return "no answer in time"
         case urllib3.exceptions.SSLError():
             return f"TLS: {error}"
         case _:

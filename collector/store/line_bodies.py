@@ -55,10 +55,10 @@ def fit(part: Part, mixed: Mixed, refused: list[RefusedLine]) -> Part:
 
 def fit_numbers(part: Part, refused: list[RefusedLine]) -> Part:
     """The same lines for VictoriaMetrics 1.79.5, which drops without a word what it does not read: a line
-    with a quote in a field's name, or with a second space somewhere. ``.5`` it takes for 0, text for 0.
+    with a quote in a field's name, a newline in text, or a second space somewhere. ``.5`` it takes for 0.
 
-    Fields that are text are left out; a line with a quote in a field's name is added to ``refused``, and
-    written without that field.
+    Text becomes 0, as it does there anyway: its times are kept, and no more. A line with a quote in a
+    field's name is added to ``refused``, and written without that field.
     """
     batch, data = part
     if data and not data.endswith(b"\n"):
@@ -75,7 +75,7 @@ def _fit_numbers(part: Part, refused: list[RefusedLine]) -> bytes:
     if line is None:
         return b""
     assert line.time_ns is not None, "the decoder gives every line a time"
-    numbers = {name: value for name, value in line.fields.items() if not isinstance(value, str)}
+    numbers = {name: 0 if isinstance(value, str) else value for name, value in line.fields.items()}
     for name in [name for name in numbers if '"' in name]:
         reason = f"VictoriaMetrics does not read the name of field {name}, which has a quote in it"
         refused.append(part.refused(reason))

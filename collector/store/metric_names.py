@@ -21,24 +21,31 @@ _DAY_MS = 86_400_000
 
 class MetricNames:
     """``a_b`` with the field ``c`` and ``a`` with the field ``b_c`` have the same name; so the names that are
-    in use are stored beside the data.
+    in use are stored beside the data, and whether they stand for text, of which only the times are kept.
     """
 
     def __init__(self, series: SeriesTable) -> None:
         self._series = series
         self._metrics: dict[str, Metric] = {}
+        self._numbers: set[Metric] = set()
         self._written_day = np.full(1024, -1, np.int64)
 
     @staticmethod
     def joined(metric: Metric) -> str:
         return f"{metric.measurement}_{metric.field}"
 
-    def learn(self, metrics: Iterable[Metric]) -> None:
-        """Takes over what is stored."""
-        for metric in metrics:
-            self._take(metric)
+    def learn(self, named: Iterable[Mapping[str, str]]) -> None:
+        """Takes over what is stored: the labels of the series that name metrics."""
+        for labels in named:
+            self._take(Metric(labels["measurement"], labels["field"]), text=labels.get("type") == "text")
 
-    def _take(self, metric: Metric) -> None:
+    def is_text(self, metric: Metric) -> bool:
+        """Whether nothing but text is known of the metric."""
+        return metric not in self._numbers
+
+    def _take(self, metric: Metric, *, text: bool) -> None:
+        if not text:
+            self._numbers.add(metric)
         other = self._metrics.setdefault(self.joined(metric), metric)
         if other != metric:
             log.warning(
@@ -52,18 +59,23 @@ class MetricNames:
         known = len(self._series)
         if known > len(self._written_day):
             self._written_day = np.concatenate([self._written_day, np.full(known, -1, np.int64)])
-        lines: dict[Metric, bytes] = {}
+        lines: dict[tuple[Metric, bool], bytes] = {}
         for batch in batches:
             day = batch.received_ms // _DAY_MS
-            for number in np.unique(batch.series[self._written_day[batch.series] < day]).tolist():
+            numbers = np.unique(batch.series[self._written_day[batch.series] < day]).tolist()
+            texts = {number for number, _, _ in batch.texts if self._written_day[number] < day}
+            for number in (*numbers, *texts):
                 self._written_day[number] = day
-                key = self._series.entry(number).key
-                metric = Metric(key.measurement, key.field)
-                self._take(metric)
-                tags = {"measurement": metric.measurement, "field": metric.field}
-                lines[metric] = (
-                    encode_point(_REGISTER_METRIC.measurement, tags, {"known": 1.0}, batch.received_ms) or b""
-                )
+                key, type_, _ = self._series.entry(number)
+                metric, text = Metric(key.measurement, key.field), type_ == "text"
+                self._take(metric, text=text)
+                tags = {
+                    "measurement": metric.measurement,
+                    "field": metric.field,
+                    "type": "text" if text else "number",
+                }
+                line = encode_point(_REGISTER_METRIC.measurement, tags, {"known": 1.0}, batch.received_ms)
+                lines[metric, text] = line or b""
         return b"".join(line + b"\n" for line in lines.values())
 
     def forget_written(self) -> None:

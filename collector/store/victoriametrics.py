@@ -114,6 +114,9 @@ class VictoriaMetricsStore:
         narrowing = wanted.narrowing(
             key.tags for _, key in self._series.of_metric(metric.measurement, metric.field)
         )
+        for number, key in self._series.of_metric(metric.measurement, metric.field):
+            if self._series.entry(number).type == "text":
+                wanted.of_tags.pop(key.tags, None)  # a subject still, without samples
         matcher = selector(self._names.joined(metric), narrowing)
 
         def read(start_ms: int, end_ms: int) -> Iterator[Samples]:
@@ -123,21 +126,24 @@ class VictoriaMetricsStore:
         return MemoryTrain(wanted, self._settings.memory, self._spill).read(start_ms, end_ms, read)
 
     def series(self, since_ms: int) -> Sequence[SeriesSeen]:
-        """Every series with a sample at or after ``since_ms``; text is not kept, so only those of numbers."""
+        """Every series with a sample at or after ``since_ms``; of text the times are kept, and no more."""
         return [SeriesSeen(key, first, last) for key, (first, last, _) in self._ends.since(since_ms).items()]
 
     def _restore(self) -> None:
         since = time.time_ns() // 1_000_000 - int(self._settings.retention)
-        self._names.learn(self._ends.named_metrics(since))
-        found = self._ends.since(since, values=True)
-        base = len(self._series)
-        for number, (key, (first, _, _)) in enumerate(found.items(), base):
-            self._series.restore(number, key, "unknown", first)
-        if found:
+        self._names.learn(self._ends.names(since))
+        numbers, times, values = [], [], []
+        for key, (first, last, value) in self._ends.since(since, values=True).items():
+            number = len(self._series)
+            text = self._names.is_text(Metric(key.measurement, key.field))
+            self._series.restore(number, key, "text" if text else "unknown", first)
+            if not text:
+                numbers.append(number)
+                times.append(last)
+                values.append(value)
+        if numbers:
             self._series.observe(
-                np.arange(base, base + len(found), dtype=np.int32),
-                np.array([last for _, last, _ in found.values()], np.int64),
-                np.array([value for _, _, value in found.values()], np.float64),
+                np.array(numbers, np.int32), np.array(times, np.int64), np.array(values, np.float64)
             )
 
     def close(self) -> None:

@@ -27,12 +27,11 @@ class SeriesEnds:
         self._reader = reader
         self._names = names
 
-    def named_metrics(self, since_ms: int) -> list[Metric]:
-        """What the stored names of metrics stand for."""
+    def names(self, since_ms: int) -> list[dict[str, str]]:
+        """The labels of the series that say what the names of metrics stand for."""
         parameters = {"match[]": REGISTER, "start": seconds(since_ms - _DAY_MS), "end": seconds(_end_ms())}
         answer = self._reader.ask("POST", "/api/v1/series", parameters)
-        labels = series_labels(answer, self._reader.base_url)
-        return [Metric(one["measurement"], one["field"]) for one in labels]
+        return series_labels(answer, self._reader.base_url)
 
     def since(self, since_ms: int, *, values: bool = False) -> dict[SeriesKey, Ends]:
         """Every series with a sample at or after ``since_ms``; ``values``: with its newest value."""
