@@ -281,8 +281,8 @@ def test_who_is_no_collector_cannot_clear_a_status(mosquitto_setup: Setup, capsy
 def test_hundreds_come_from_a_file_at_once(setup: Setup, tmp_path: Path) -> None:
     hosts, out = tmp_path / "hosts.csv", tmp_path / "credentials.csv"
     # As a spreadsheet saves it: a mark in front, further columns, CRLF, empty rows.
-    rows = [f"rack 7,host-{n:03},{'branch' if n % 2 else ''}" for n in range(300)]
-    hosts.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(["Rack, Name ,Site", *rows, ",,", ""]).encode())
+    rows = [f"host-{n:03},rack 7,{'branch' if n % 2 else ''}" for n in range(300)]
+    hosts.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(["Name, Rack ,Site ", *rows, ",,", ""]).encode())
     assert setup.run("add", "--from", hosts, "--out", out, "--site", "hq") == 0
     made = table(out)
     assert [row["name"] for row in made] == [f"host-{n:03}" for n in range(300)]

@@ -323,6 +323,7 @@ def test_the_certificates_satisfy_strict_clients_and_renew_without_a_restart(sit
 
 def test_private_keys_are_for_their_owner_only(tmp_path: Path) -> None:
     folder = make_certificates(tmp_path / "certificates", "mqtt.example.org")
+    assert folder.stat().st_mode & 0o777 == 0o700
     for key in ("ca.key", "server.key"):
         assert (folder / key).stat().st_mode & 0o777 == 0o600
     assert {path.name for path in folder.iterdir()} == {"ca.crt", "ca.key", "server.crt", "server.key"}
