@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana.frame import Frame, Row, Variable
 from grafana.panels import ONE_IS_GOOD, POLLED, UP_DOWN, Panel
-from grafana.queries import DAY, Query, latest, over_time
+from grafana.queries import DAY, Query, graph_time, latest, over_time
 from grafana.selectors import Selector, influx_group, prom_by
 
 _DEVICE = {"host": "$host", "device": "$device"}
@@ -40,7 +40,7 @@ def _load(field: str, legend: str) -> Query:
     octets, speed = Selector(f"snmp_port.{field}", _PORT), Selector("snmp_port.speed_bps", _PORT)
     influxql = (
         f"SELECT non_negative_derivative(last({octets.column}), 1s) * 800 / last({speed.column}) "
-        f'AS "value" FROM {octets.source} WHERE {octets.influx_where("$timeFilter")}'
+        f'AS "value" FROM {octets.source} WHERE {octets.influx_where(graph_time(octets))}'
         f"{influx_group(('name',), 'time($__interval)')} fill(null)"
     )
     by = prom_by(("name",))

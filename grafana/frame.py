@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from grafana_foundation_sdk.models import dashboard as models
@@ -68,6 +68,15 @@ class Frame:
     texts: Sequence[Text] = ()
     range: str = "now-6h"
     refresh: str = "1m"
+
+    def numbered(self) -> Iterator[tuple[int, Panel]]:
+        """The panels with the numbers that they have in the dashboard, where headings have one too."""
+        number = 0
+        for row in self.rows:
+            number += 1
+            for panel in row.panels:
+                number += 1
+                yield number, panel
 
     def build(self, context: Context) -> models.Dashboard:
         """The dashboard as Grafana keeps it."""

@@ -1,7 +1,8 @@
 """What panels ask for, each in InfluxQL and in PromQL, with the same meaning.
 
-Every query is bounded: it groups by ``$__interval`` over the dashboard's range, or it reads a window of
-fixed length that ends with the range.
+Every query is bounded: it groups by ``$__interval``, over the last 30 days of the dashboard's range at the
+most, or it reads a window of fixed length that ends with the range. PromQL has no words for the 30 days:
+there the server's own limits hold (VictoriaMetrics: ``-search.maxSamplesPerQuery``).
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _PROM_FUNCTION = {"mean": "avg", "max": "max", "min": "min", "sum": "sum"}
 
 NOW = "5m"
 """How old the newest sample may be to count as the present one."""
+REVIEWS = "setpoint_gap"
+LONGEST = "30d"
+"""What a graph reads at most of single samples."""
 DAY = "1d"
 """How long ago a subject may have reported to be missed when it does not."""
 
@@ -80,6 +84,15 @@ def window(length: str) -> str:
     return f"time > ${{__to}}ms - {length} AND time <= ${{__to}}ms"
 
 
+def graph_time(selector: Selector) -> str:
+    """InfluxQL's condition for the range of a graph. What reviews write comes once an hour: of that, years
+    are no more than of other measurements a day.
+    """
+    if selector.measurement == REVIEWS:
+        return "$timeFilter"
+    return f"$timeFilter AND time > ${{__to}}ms - {LONGEST}"
+
+
 def over_time(
     selector: Selector,
     by: Sequence[str],
@@ -98,7 +111,7 @@ def over_time(
         column = f"non_negative_derivative({column}, 1s)"
         of_series = f"rate({selector.prom}[$__rate_interval])"
     factor = "" if scale == 1 else f" * {scale:.12g}"
-    time = "$timeFilter"
+    time = graph_time(selector)
     influxql = (
         f'SELECT {column}{factor} AS "value" FROM {selector.source} WHERE {selector.influx_where(time)}'
         f"{influx_group(by, 'time($__interval)')} fill(null)"

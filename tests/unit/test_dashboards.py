@@ -13,10 +13,12 @@ from grafana.alerts import alert_rules, alert_yaml
 from grafana.build import DASHBOARDS, FOLDER, dashboard_json, files
 from grafana.conditions import NotExpressible, prom_selector
 from grafana.context import Context
+from grafana.links import finding_path, place_of
 from grafana.push import DataSource
 from grafana.queries import FLAVOURS, Flavour
 from grafana.texts import CHINESE
 from grafana.thresholds import GREEN, ORANGE, RED, steps
+from setpoint.finding import Evidence, Finding
 from setpoint.limits import Comparison, Limits
 from setpoint.plan import parse_plan
 
@@ -72,12 +74,14 @@ def test_no_query_reads_more_than_30_days_of_samples_one_by_one(flavour: Flavour
         assert panel["maxDataPoints"] <= 1000, panel["title"]
         for target in panel["targets"]:
             text = target["query"] if flavour == "influxdb" else target["expr"]
-            windows = re.findall(r"\[([^\]]+)\]|\}ms - (\w+) AND", text)
+            windows = re.findall(r"\[([^\]]+)\]|\}ms - (\w+)", text)
             for length in {a or b for a, b in windows} - {"$__interval", "$__rate_interval"}:
                 number, unit = re.fullmatch(r"(\d+)(\w)", length).groups()  # type: ignore[union-attr]
                 assert int(number) * _DAYS[unit] <= 30, f"{panel['title']}: {length}"
             if flavour == "influxdb" and "$timeFilter" in text:
                 assert "GROUP BY time($__interval)" in text, panel["title"]
+                # Reviews write once an hour.
+                assert "}ms - 30d" in text or 'FROM "setpoint_gap"' in text, panel["title"]
             elif flavour == "influxdb":
                 # Each SELECT that reads a measurement has a window of its own.
                 assert len(re.findall(r'FROM "', text)) == text.count("time > ${__to}ms - "), panel["title"]
@@ -302,3 +306,49 @@ def test_the_provisioned_folder_is_the_pushed_one() -> None:
     (provider,) = yaml.safe_load(path.read_text(encoding="utf-8"))["providers"]
     assert (provider["folder"], provider["folderUid"]) == ("Setpoint", "setpoint")
     assert provider["options"]["path"] == "${SETPOINT_DASHBOARDS}"
+
+
+def _finding(metric: str, **subject: str) -> Finding:
+    return Finding(
+        id="3fa1c09b22de",
+        kind="threshold-breached",
+        severity="critical",
+        reasons=[],
+        title="",
+        text={},
+        point="a-point",
+        metric=metric,
+        subject=subject,
+        evidence=Evidence(start_ms=1_000, end_ms=2_000),
+        plan_revision=1,
+        plan_hash="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        (_finding("cpu.usage_active", host="mon 01", cpu="cpu-total"), "/d/setpoint-host?var-host=mon+01&"),
+        (
+            _finding("snmp_port.in_errors", host="mon-01", device="sw-1", name="Te1/1"),
+            "/d/setpoint-device?var-host=mon-01&var-device=sw-1&var-name=Te1%2F1&",
+        ),
+        (
+            _finding("http_response.result_code", host="mon-01", server="x"),
+            "/d/setpoint-tools?var-host=mon-01&",
+        ),
+        (_finding("parts.hits", store="a"), "/d/setpoint-gaps?var-point=a-point&"),
+    ],
+)
+def test_a_finding_leads_to_its_dashboard_and_window(finding: Finding, expected: str) -> None:
+    path = finding_path(finding)
+    assert path.startswith(expected)
+    assert "from=1000&to=2000" in path
+
+
+def test_a_finding_leads_to_the_panel_that_shows_its_metric() -> None:
+    place = place_of("mem.used_percent")
+    panels = dashboard_json(place.frame, Context("influxdb"))["panels"]
+    (panel,) = [panel for panel in panels if panel["id"] == place.panel]
+    assert panel["title"] == "Memory used"
+    assert 'last("used_percent")' not in panel["targets"][0]["query"], "the graph, and not the present value"
