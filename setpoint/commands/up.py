@@ -21,6 +21,7 @@ from collector.broker.access import Role
 from collector.broker.process import BrokerProcess, BrokerStartError, start_broker
 from collector.broker.settings import credentials_path
 from collector.settings import CollectorSettings
+from collector.web.server import CannotListen, listen
 from setpoint.commands.agents import data_folder
 from setpoint.commands.collector import load as load_collector
 from setpoint.config import ConfigError
@@ -73,7 +74,9 @@ def _run(options: argparse.Namespace) -> int:
         return asyncio.run(_up(options.config, settings, agent.name, duration))
     except (UpError, BrokerStartError) as error:
         print(f"setpoint up: {error}", file=sys.stderr)
-        return 1
+    except CannotListen as error:
+        print(f"setpoint up: {error.strerror}", file=sys.stderr)
+    return 1
 
 
 @dataclass(slots=True)
@@ -85,42 +88,66 @@ class _Child:
 async def _up(config: Path, settings: CollectorSettings, agent_name: str, duration: Duration | None) -> int:
     stop = stop_event()
     data = data_folder(settings.collector.data)
-    users = credentials_path(data)
-    environment = {
-        **os.environ,
-        "SETPOINT_COLLECTOR_PASSWORD": _password(users, "collector", "collector"),
-        "SETPOINT_AGENT_PASSWORD": _password(users, agent_name, "agent"),
-    }
+    # Before anything is started: whoever has the port may answer as a collector would.
+    listen(settings.web.listen, settings.web.port).close()
     broker = await start_broker(settings.embedded_broker, data)
     children: list[_Child] = []
     try:
+        # Not before the broker is ours: a second `up` must not void the passwords of the one that runs.
+        users = credentials_path(data)
+        environment = {
+            **os.environ,
+            "SETPOINT_COLLECTOR_PASSWORD": _password(users, "collector", "collector"),
+            "SETPOINT_AGENT_PASSWORD": _password(users, agent_name, "agent"),
+        }
         children.append(await _start("collector", config / "collector.yaml", environment))
-        address = f"http://{settings.web.listen}:{settings.web.port}"
+        address = _address(settings.web.listen, settings.web.port)
         await _wait_for_page(address, children, stop)
-        children.append(await _start("agent", config / "agent.yaml", environment))
-        print(
-            f"\nSetpoint is up: {address}\nEverything it keeps is in {data}/. Ctrl-C stops it.\n", flush=True
-        )
-        watching = asyncio.create_task(_tell(address, stop))
-        stopping = asyncio.create_task(stop.wait())
-        ends = {asyncio.create_task(c.process.wait()): c.name for c in children}
-        ends[asyncio.create_task(broker.wait())] = "broker"
-        done, _ = await asyncio.wait(
-            {stopping, watching, *ends},
-            timeout=duration.seconds if duration else None,
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        stop.set()
-        watching.cancel()
-        await asyncio.wait({watching})
-        lost = [name for task, name in ends.items() if task in done]
-        if lost and not stopping.done():
-            raise UpError(f"the {lost[0]} ended by itself; its last words are above")
+        if not stop.is_set():
+            children.append(await _start("agent", config / "agent.yaml", environment))
+            print(
+                f"\nSetpoint is up: {address}\nEverything it keeps is in {data}/. Ctrl-C stops it.\n",
+                flush=True,
+            )
+            await _watch(address, children, broker, stop, duration)
         print("Stopping ...", flush=True)
     finally:
         await _stop(children, broker)
     print("Stopped.", flush=True)
     return 0
+
+
+async def _watch(
+    address: str,
+    children: list[_Child],
+    broker: BrokerProcess,
+    stop: asyncio.Event,
+    duration: Duration | None,
+) -> None:
+    """Returns when it is time to stop. UpError when a part has ended by itself."""
+    telling = asyncio.create_task(_tell(address, stop))
+    stopping = asyncio.create_task(stop.wait())
+    ends = {asyncio.create_task(c.process.wait()): c.name for c in children}
+    ends[asyncio.create_task(broker.wait())] = "broker"
+    try:
+        done, _ = await asyncio.wait(
+            {stopping, telling, *ends},
+            timeout=duration.seconds if duration else None,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+    finally:
+        telling.cancel()
+    if stopping in done:
+        return
+    for task, name in ends.items():
+        if task in done:
+            raise UpError(f"the {name} ended by itself; its last words are above")
+    if telling in done:
+        telling.result()
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _password(users: Path, name: str, role: Role) -> str:
