@@ -40,8 +40,9 @@ def unpack(file: Path, folder: Path, *, aside: str) -> Path | None:
         raise BackupError(f"{folder / STORE} is in use; stop the collector first")
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         with tarfile.open(file) as archive:
-            members = {m.name: m for m in archive.getmembers()}
-            if set(members) != set(_MEMBERS) or not all(m.isreg() for m in members.values()):
+            listed = archive.getmembers()
+            members = {m.name: m for m in listed}
+            if sorted(m.name for m in listed) != sorted(_MEMBERS) or not all(m.isreg() for m in listed):
                 raise BackupError(f"{file} is no backup: expected {' and '.join(_MEMBERS)} in it")
             for name in _MEMBERS:
                 source = archive.extractfile(members[name])

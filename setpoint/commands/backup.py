@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import os
 import shutil
 import sys
@@ -38,6 +39,16 @@ def _run(options: argparse.Namespace) -> int:
             shutil.copyfileobj(response, file)
             file.flush()
             os.fsync(file.fileno())
+            # A connection that is lost in mid-answer ends the copying like one that is closed after it.
+            size = file.tell()
+            promised = int(response.headers.get("content-length", size))
+        if size != promised:
+            print(
+                f"setpoint backup: the collector broke off after {size:,} of {promised:,} bytes; "
+                "nothing was kept",
+                file=sys.stderr,
+            )
+            return 1
         partial.replace(target)
     except urllib.error.HTTPError as error:
         print(
@@ -48,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
     except urllib.error.URLError as error:
         print(f"setpoint backup: no collector answers at {options.url}: {error.reason}", file=sys.stderr)
         return 3
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         print(f"setpoint backup: {error}", file=sys.stderr)
         return 1
     finally:
