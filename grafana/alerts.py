@@ -76,14 +76,17 @@ def alert_rules(
 
 
 def alert_yaml(data: Mapping[str, Any]) -> str:
-    """The file's text. Grafana expands ``$NAME`` in provisioning files; a literal dollar is doubled."""
+    """The file's text."""
     text: str = yaml.safe_dump(_with_dollars(data), sort_keys=False, allow_unicode=True, width=1000)
     return text
 
 
 def _with_dollars(node: Any) -> Any:
+    """Grafana expands ``$NAME`` in provisioning files, and takes ``$$`` for a dollar; but it keeps a query's
+    ``model`` as it is written (pkg/services/provisioning/alerting/rules_types.go).
+    """
     if isinstance(node, Mapping):
-        return {key: _with_dollars(value) for key, value in node.items()}
+        return {key: value if key == "model" else _with_dollars(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_with_dollars(value) for value in node]
     return node.replace("$", "$$") if isinstance(node, str) else node

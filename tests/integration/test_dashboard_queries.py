@@ -240,6 +240,14 @@ def test_both_languages_draw_the_same_lines(name: str, influxdb: Server, prometh
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
+def test_traffic_is_in_bits_per_second(flavour: Flavour, server: Server) -> None:
+    lines = dict(_shown("host", ("timeseries",), server, flavour))
+    # A million octets every 30 s in, half of that out.
+    assert lines["Traffic A"] == pytest.approx([266_667], rel=0.1)
+    assert lines["Traffic B"] == pytest.approx([133_333], rel=0.1)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
 def test_the_overview_counts_who_is_there_and_who_is_not(flavour: Flavour, server: Server) -> None:
     dashboard = dashboard_json(DASHBOARDS["noc"], Context(flavour))
     chosen = _chosen(dashboard, server, flavour)

@@ -244,7 +244,7 @@ def test_an_alert_rule_says_what_the_plan_says() -> None:
 
 def test_alert_rules_know_all_comparisons() -> None:
     rules = _rules()
-    assert rules["state (state): critical"]["data"][2]["model"]["expression"] == "$$B == 0"
+    assert rules["state (state): critical"]["data"][2]["model"]["expression"] == "$B == 0"
     outside = rules["humidity (humidity): warning"]["data"][2]["model"]["conditions"][0]["evaluator"]
     assert outside == {"type": "outside_range", "params": [30, 60]}
 
@@ -256,11 +256,14 @@ def test_a_changed_threshold_keeps_the_uid_of_its_rule() -> None:
     assert before["data"] != after["data"]
 
 
-def test_a_dollar_of_a_query_is_none_of_the_environment() -> None:
-    data, _ = alert_rules(parse_plan(_PLAN), "influxdb")
-    query = yaml.safe_load(alert_yaml(data))["groups"][0]["rules"][0]["data"][0]["model"]["query"]
-    assert "$$timeFilter" in query
-    assert not re.search(r"(?<!\$)\$(?!\$)", query.replace("$$", ""))
+def test_grafana_expands_no_dollar_of_ours() -> None:
+    plan = parse_plan(_PLAN.replace("title: CPU busy", "title: CPU $HOME").replace("cpu-total", "a$b"))
+    rule = yaml.safe_load(alert_yaml(alert_rules(plan, "influxdb")[0]))["groups"][0]["rules"][0]
+    assert rule["title"].startswith("CPU $$HOME")
+    # A query's model is the one thing in the file that Grafana takes as it is written.
+    query = rule["data"][0]["model"]["query"]
+    assert "$timeFilter" in query
+    assert "$$" not in query
 
 
 def test_a_condition_that_promql_has_no_words_for_is_told_and_not_guessed() -> None:
