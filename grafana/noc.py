@@ -17,7 +17,10 @@ _DEVICE_SUBJECT = ("host", "device")
 # An agent reports about itself every 10 s; the limit leaves room for a store that acks late.
 _SILENT = "2m"
 
-_TO_HOST = ("Host", "/d/setpoint-host?var-host=${__data.fields.host}&${__url_time_range}")
+_TO_HOST = (
+    "Host",
+    "/d/setpoint-host?var-host=${__data.fields.host}&${datasource:queryparam}&${__url_time_range}",
+)
 
 
 def _tile(title: str, queries: tuple[Query, ...], good: bool, help_text: str) -> Panel:
