@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.proxy import CuttableProxy
 from tests.servers import Broker, EmbeddedBroker, Mosquitto
+
+# How long an example takes says something about the machine, and nothing about the code.
+settings.register_profile("setpoint", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("setpoint")
 
 
 @pytest.fixture
