@@ -23,7 +23,7 @@ class Attempts:
         self._path = path
         self._deaths: dict[str, int] = {}
         under_way: list[str] = []
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
             saved = json.loads(path.read_bytes())
             self._deaths = {str(k): int(v) for k, v in saved["deaths"].items()}
             under_way = [str(k) for k in saved["under_way"]]

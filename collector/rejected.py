@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 _KEPT_PER_FILE = 64 * 1024
+# Topics and reasons may be as long as a line; at six bytes a letter a head fits into what is read of it.
+_LONGEST_AGENT, _LONGEST_REASON, _HEAD_BYTES = 500, 4_000, 64 * 1024
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -48,14 +50,15 @@ class RejectedFolder:
         path = self._folder / name
         head = {
             "time_ms": entry.time_ms,
-            "agent": entry.agent,
+            "agent": entry.agent[:_LONGEST_AGENT],
             "batch": entry.batch,
-            "reason": entry.reason,
+            "reason": entry.reason[:_LONGEST_REASON],
             "readings": entry.readings,
             "size": entry.size,
             "kept": min(len(content), _KEPT_PER_FILE),
         }
-        data = json.dumps(head, ensure_ascii=False).encode() + b"\n" + content[:_KEPT_PER_FILE]
+        text = json.dumps(head, ensure_ascii=False)
+        data = text.encode("utf-8", "replace") + b"\n" + content[:_KEPT_PER_FILE]
         with path.open("wb") as file:
             file.write(data)
             file.flush()
@@ -71,10 +74,10 @@ class RejectedFolder:
     def newest(self, limit: int) -> Sequence[dict[str, Any]]:
         """The heads of the newest files, newest first."""
         heads = []
-        for path, _ in reversed(self._files[-limit:]):
+        for path, _ in self._files[: -limit - 1 : -1]:
             try:
                 with path.open("rb") as file:
-                    heads.append({"file": path.name, **json.loads(file.readline(64 * 1024))})
+                    heads.append({"file": path.name, **json.loads(file.readline(_HEAD_BYTES))})
             except (OSError, ValueError):
                 continue  # removed or cut by someone's hand: there is nothing to show of it
         return heads
