@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from setpoint.status import Status
 
@@ -47,6 +48,7 @@ class Agents:
         """Takes a status message; None is a cleared one, and removes the agent."""
         if status is None:
             self._agents.pop((site, name), None)
+            self._agents.pop(("", name), None)
             return
         agent = self.get(site, name)
         agent.state = status.state
@@ -64,5 +66,6 @@ class Agents:
             agent.first_ms, agent.last_ms = first_ms, last_ms
 
     def all(self) -> Sequence[AgentState]:
-        """All agents, by site and name."""
-        return [self._agents[key] for key in sorted(self._agents)]
+        """All agents, by site and name. May be called from any thread."""
+        # One call takes them all: a key that is looked up later may be gone by then.
+        return [agent for _, agent in sorted(self._agents.items(), key=itemgetter(0))]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
+# What Python needs for a message beside its payload and its topic's letters. Without it, a queue of 64 MB
+# would take 64 million messages of one byte, which are 15 GB.
+_OVERHEAD_BYTES = 200
+
 
 class Incoming(NamedTuple):
     """A payload as it came, with the time at which it did (UTC milliseconds)."""
@@ -12,6 +16,11 @@ class Incoming(NamedTuple):
     topic: str
     payload: bytes
     received_ms: int
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds in memory."""
+        return len(self.payload) + len(self.topic) + _OVERHEAD_BYTES
 
 
 class Inbox:
@@ -28,21 +37,20 @@ class Inbox:
 
     def put(self, message: Incoming) -> bool:
         """Whether there was room."""
-        size = len(message.payload)
-        if self.bytes + size > self._max_bytes:
+        if self.bytes + message.size > self._max_bytes:
             self.dropped_messages += 1
             return False
-        self.bytes += size
+        self.bytes += message.size
         self._queue.put_nowait(message)
         return True
 
     async def group(self, max_bytes: int) -> list[Incoming]:
         """Waits for a message and returns it with those behind it, up to ``max_bytes`` in all."""
         messages = [await self._queue.get()]
-        size = len(messages[0].payload)
+        size = messages[0].size
         while size < max_bytes and not self._queue.empty():
             messages.append(self._queue.get_nowait())
-            size += len(messages[-1].payload)
+            size += messages[-1].size
         self.bytes -= size
         return messages
 
