@@ -58,18 +58,28 @@ class Batcher:
         self._readings = 0
         self._due: asyncio.TimerHandle | None = None
         self._flushing = asyncio.Lock()
+        self._left_out: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, points: Iterable[Point], time_ms: int, tags: dict[str, str]) -> int:
-        """Takes points; ``time_ms`` is for those without a time. Returns how many readings they hold."""
+        """Takes points; ``time_ms`` is for those without a time. Returns how many readings they hold.
+
+        What line protocol cannot say, such as a counter beyond 2⁶³−1, is left out and costs no other point.
+        """
         before = self._readings
         for point in points:
-            line = encode_point(
-                point.measurement,
-                {**tags, **point.tags, **self._host},
-                point.fields,
-                time_ms if point.time_ms is None else point.time_ms,
-            )
+            try:
+                line = encode_point(
+                    point.measurement,
+                    {**tags, **point.tags, **self._host},
+                    point.fields,
+                    time_ms if point.time_ms is None else point.time_ms,
+                )
+            except ValueError as error:
+                if point.measurement not in self._left_out:
+                    self._left_out.add(point.measurement)
+                    log.warning('a point of "%s" is left out: %s', point.measurement, error)
+                continue
             if line:
                 self._lines.append((line, len(point.fields)))
                 self._size += len(line) + 1

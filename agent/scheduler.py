@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 # The outcome of a gathering as a number, so that it can be judged.
 OUTCOME_OK, OUTCOME_ERROR, OUTCOME_TIMEOUT, OUTCOME_HANGING = range(4)
+# A clock that goes back by less is being corrected, or is coarse; one that goes back further was set.
+_CORRECTED_BY_MS = 1_000
+_CLOSE_WITHIN_S = 2.0
 
 
 class Sink(Protocol):
@@ -57,8 +60,7 @@ class Scheduler:
                 for scheduled in self._inputs:
                     group.create_task(self._repeat(scheduled))
         finally:
-            for scheduled in self._inputs:
-                await scheduled.source.close()
+            await asyncio.gather(*(_close(scheduled) for scheduled in self._inputs))
 
     async def _repeat(self, scheduled: Scheduled) -> None:
         loop = asyncio.get_running_loop()
@@ -69,10 +71,7 @@ class Scheduler:
         while True:
             if scheduled.jitter_s:
                 await asyncio.sleep(random.uniform(0, scheduled.jitter_s))
-            # Strictly increasing, also when the interval is shorter than the clock is fine.
-            now_ms = self._now_ms()
-            time_ms = last_ms + 1 if now_ms == last_ms else now_ms
-            last_ms = time_ms
+            time_ms = last_ms = _later_than(last_ms, self._now_ms())
             began = loop.time()
             points: Sequence[Point] = ()
             error = ""
@@ -82,12 +81,17 @@ class Scheduler:
                 task = asyncio.ensure_future(scheduled.source.gather())
                 outcome, points, error = await _finish(task, scheduled.deadline_s)
                 hanging = None if task.done() else task
+            readings = 0
+            if points:
+                try:
+                    readings = self._sink(points, time_ms, scheduled.tags)
+                except Exception as why:  # what a plug-in answers is not to be trusted either
+                    outcome, error = OUTCOME_ERROR, f"its points cannot be taken: {why}"
             if outcome != OUTCOME_OK and not was_failing:
                 log.warning("input %s: %s", scheduled.label, error)
             elif outcome == OUTCOME_OK and was_failing:
                 log.info("input %s: answers again", scheduled.label)
             was_failing = outcome != OUTCOME_OK
-            readings = self._sink(points, time_ms, scheduled.tags) if points else 0
             about: dict[str, FieldValue] = {
                 "gather_ms": round((loop.time() - began) * 1000, 3),
                 "outcome": outcome,
@@ -99,6 +103,19 @@ class Scheduler:
                 # Missed turns are not made up for: the next one is the next on the grid.
                 due += scheduled.interval_s * ((loop.time() - due) // scheduled.interval_s + 1)
             await asyncio.sleep(due - loop.time())
+
+
+def _later_than(last_ms: int, now_ms: int) -> int:
+    """The time now, strictly increasing, unless the clock was set back: then the times before were wrong."""
+    return last_ms + 1 if 0 <= last_ms - now_ms < _CORRECTED_BY_MS else now_ms
+
+
+async def _close(scheduled: Scheduled) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_WITHIN_S):
+            await scheduled.source.close()
+    except Exception as error:  # the others are to be closed as well
+        log.warning("input %s was not closed: %s: %s", scheduled.label, type(error).__name__, error)
 
 
 async def _finish(task: asyncio.Task[Sequence[Point]], deadline_s: float) -> tuple[int, Sequence[Point], str]:
@@ -115,6 +132,8 @@ async def _finish(task: asyncio.Task[Sequence[Point]], deadline_s: float) -> tup
     except asyncio.CancelledError:
         task.cancel()
         raise
+    if task.cancelled():
+        return OUTCOME_ERROR, (), "it was cancelled from within"
     try:
         return OUTCOME_OK, task.result(), ""
     except Exception as error:  # an input is a plug-in: whatever it raises costs only this gathering
