@@ -57,19 +57,33 @@ def _run(options: argparse.Namespace) -> int:
             f'plan "{plan.title}" revision {plan.revision} with {len(plan.points)} points'
         )
         return 0
+    # Here, so that checking needs (and loads) no database and no web server.
+    try:
+        from collector.register import RegisterError
+        from collector.run import Collector
+        from collector.store.base import StoreUnavailable
+        from collector.store.schema import SchemaError
+        from collector.web.server import CannotListen
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] in ("setpoint", "collector"):
+            raise
+        print(
+            f"setpoint collector needs the package {error.name}; "
+            "install it with: pip install 'setpoint[collector]'",
+            file=sys.stderr,
+        )
+        return 2
     start_logging(settings.log.level, "collector")
-    from collector.register import RegisterError
-    from collector.run import Collector
-    from collector.store.base import StoreUnavailable
-    from collector.store.schema import SchemaError
-    from collector.web.server import CannotListen
 
     async def serve() -> None:
         await Collector(settings, plan).run(stop_event(supervised=options.supervised))
 
     try:
         asyncio.run(serve())
-    except (StoreUnavailable, SchemaError, RegisterError, CannotListen, OSError) as error:
+    except CannotListen as error:
+        print(f"setpoint collector: {error.strerror}", file=sys.stderr)
+        return 1
+    except (StoreUnavailable, SchemaError, RegisterError, OSError) as error:
         print(f"setpoint collector: {error}", file=sys.stderr)
         return 1
     return 0
