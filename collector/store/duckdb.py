@@ -30,7 +30,7 @@ from collector.store.base import (
     WriteResult,
 )
 from collector.store.deliveries import Deliveries, DeliveryRow
-from collector.store.schema import migrate
+from collector.store.schema import SchemaError, migrate
 from setpoint.reading import Subject, subject_of
 
 log = logging.getLogger(__name__)
@@ -69,9 +69,11 @@ class DuckDBStore:
                 log.info("store %s: brought from schema version %d to %d", path, before, after)
             self._deliveries = self._restore_deliveries()
             self._saved_series = self._restore_series()
-        except BaseException:
+        except BaseException as error:
             self._read.close()
             self._db.close()
+            if isinstance(error, SchemaError):
+                raise SchemaError(f"{path}: {error}") from None
             raise
         self._writer = ThreadPoolExecutor(1, "store")
 

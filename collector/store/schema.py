@@ -29,8 +29,11 @@ class SchemaError(Exception):
 def migrate(connection: duckdb.DuckDBPyConnection, migrations: Sequence[str] = MIGRATIONS) -> tuple[int, int]:
     """Brings the file to the newest schema, each step in one transaction; returns (from, to) version.
 
-    SchemaError when the file's version is newer than all that are known.
+    SchemaError when the file's version is newer than all that are known, or when it is none of ours.
     """
+    tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if tables and "meta" not in tables:
+        raise SchemaError(f"a database of something else: it has the table {min(tables)}")
     connection.execute("CREATE TABLE IF NOT EXISTS meta (key VARCHAR, value VARCHAR)")
     row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     found = int(row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""What every store has to do, shown on the embedded one; and what only the embedded one does."""
+"""What the embedded store does beyond the contract that all stores keep."""
 
 from __future__ import annotations
 
@@ -9,146 +9,62 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 
-from collector.decode import Decoder
 from collector.series import SeriesTable
 from collector.store.base import Batch, BatchId, Metric, SeriesKey, StoreUnavailable, WriteResult
 from collector.store.duckdb import DuckDBStore
 from collector.store.schema import MIGRATIONS, SchemaError, migrate
-from setpoint.batch_header import body_hash, encode_header
-from setpoint.reading import Subject
 from tests.servers import ROOT
+from tests.store_site import BASE_MS, CPU, Site, everything, line
 
-BASE_MS = 1_790_784_000_000
 DAY_MS = 86_400_000
-CPU = Metric("cpu", "busy")
-Samples = dict[Subject, list[tuple[int, float]]]
 
 
-def everything(_: Mapping[str, str]) -> bool:
-    return True
-
-
-class Site:
-    """A store with what stands before it in a collector: the table of series and the decoder."""
-
-    def __init__(self, open_store: Callable[[SeriesTable], DuckDBStore]) -> None:
-        self._open_store = open_store
-        self._open()
-
-    def _open(self) -> None:
-        self.series = SeriesTable()
-        self.store = self._open_store(self.series)
-        self._decoder = Decoder(self.series)
-
-    def reopen(self) -> None:
-        """As a collector does that was stopped and started."""
-        self.store.close()
-        self._open()
-
-    def batch(
-        self,
-        *lines: str,
-        sequence: int | None = 1,
-        low: int = 1,
-        epoch: str = "epoch",
-        agent: str = "mon-01",
-        received_ms: int = BASE_MS,
-    ) -> Batch:
-        """What the decoder makes of the lines; of another publisher, without an id, where there is no
-        ``sequence``. Times are milliseconds after BASE_MS.
-        """
-        body = "".join(f"{text} {(BASE_MS + int(ms)) * 10**6}\n" for text, ms in map(_split, lines)).encode()
-        header = b"" if sequence is None else encode_header(epoch, sequence, body_hash(body), low, 0)
-        decoded = self._decoder.decode("hq", agent, header + body, received_ms, enrolled=sequence is not None)
-        assert decoded.batch is not None, decoded.reason
-        assert not decoded.rejected_lines, decoded.reason
-        return decoded.batch
-
-    def write(self, *batches: Batch) -> WriteResult:
-        return asyncio.run(self.store.write(batches))
-
-    def samples(
-        self,
-        metric: Metric = CPU,
-        start_ms: int = 0,
-        end_ms: int = 10**6,
-        where: Callable[[Mapping[str, str]], bool] = everything,
-        by: tuple[str, ...] | None = None,
-    ) -> Samples:
-        """By subject, in order of time, as milliseconds after BASE_MS."""
-        with self.store.train(metric, where, BASE_MS + start_ms, BASE_MS + end_ms, by) as train:
-            found: Samples = {subject: [] for subject in train.subjects}
-            for subject, time_ms, value in train.relation.order("t").fetchall():
-                found[train.subjects[subject]].append((time_ms - BASE_MS, value))
-        return found
-
-    def values(self) -> list[float]:
-        """Of ``cpu.busy`` of all subjects, in order of time."""
-        return [value for _, value in sorted(itertools.chain(*self.samples().values()))]
-
-
-def _split(line: str) -> tuple[str, str]:
-    text, _, ms = line.rpartition(" ")
-    return text, ms
-
-
-def line(value: float, ms: int, host: str = "mon-01") -> str:
-    return f"cpu,host={host} busy={value} {ms}"
-
-
-@pytest.fixture(params=["duckdb"])
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    """Each engine, empty."""
-    engines = {"duckdb": lambda series: DuckDBStore(tmp_path / "store.duckdb", series)}
-    site = Site(engines[request.param])
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(lambda series: DuckDBStore(tmp_path / "store.duckdb", series))
     yield site
-    site.store.close()
+    site.close()
 
 
-# -- what every engine has to do -------------------------------------------------------------------
+def values(site: Site) -> list[float]:
+    """Of ``cpu.busy``, every row."""
+    with site.store.train(CPU, everything, BASE_MS, BASE_MS + 10**6) as train:
+        return [value for (value,) in train.relation.order("t, value").project("value").fetchall()]
 
 
-def test_what_was_written_is_read_back_by_metric_and_subject(site: Site) -> None:
-    batch = site.batch(
-        "cpu,host=mon-01,cpu=cpu0 busy=1.5,idle=98i 10",
-        "cpu,host=mon-01,cpu=cpu1 busy=2.5 10",
-        "cpu,host=mon-01,cpu=cpu0 busy=-3 20",
-        "mem,host=mon-01 busy=true 10",
-    )
-    assert site.write(batch) == WriteResult(readings=5)
-    zero, one = (("host", "mon-01"), ("cpu", "cpu0")), (("host", "mon-01"), ("cpu", "cpu1"))
-    assert site.samples() == {zero: [(10, 1.5), (20, -3.0)], one: [(10, 2.5)]}
-    assert site.samples(Metric("cpu", "idle")) == {zero: [(10, 98.0)]}
-    assert site.samples(Metric("mem", "busy")) == {(("host", "mon-01"),): [(10, 1.0)]}
-    assert site.samples(where=lambda tags: tags["cpu"] == "cpu1") == {one: [(10, 2.5)]}
-    assert site.samples(Metric("cpu", "other")) == {}
+def expire(site: Site, before_ms: int) -> int:
+    assert isinstance(site.store, DuckDBStore)
+    return site.run(site.store.expire(before_ms))
+
+
+# -- which batches are there already ---------------------------------------------------------------
 
 
 def test_the_same_batch_twice_in_one_call_counts_once(site: Site) -> None:
     batch = site.batch(line(1, 0))
     assert site.write(batch, batch) == WriteResult(readings=1, repeated=1)
-    assert site.values() == [1.0]
+    assert values(site) == [1.0]
 
 
 def test_the_same_batch_in_two_calls_counts_once(site: Site) -> None:
     batch = site.batch(line(1, 0))
     site.write(batch)
     assert site.write(batch) == WriteResult(repeated=1)
-    assert site.values() == [1.0]
+    assert values(site) == [1.0]
 
 
 def test_the_same_batch_after_reopening_counts_once(site: Site) -> None:
     site.write(site.batch(line(1, 0)))
     site.reopen()
     assert site.write(site.batch(line(1, 0))) == WriteResult(repeated=1)
-    assert site.values() == [1.0]
+    assert values(site) == [1.0]
 
 
 def test_the_same_sequence_with_another_body_is_new_data(site: Site) -> None:
@@ -158,13 +74,13 @@ def test_the_same_sequence_with_another_body_is_new_data(site: Site) -> None:
     assert site.write(other) == WriteResult(readings=1)
     site.reopen()
     assert site.write(one, other) == WriteResult(repeated=2)
-    assert site.values() == [1.0, 2.0]
+    assert values(site) == [1.0, 2.0]
 
 
 def test_the_same_id_of_another_agent_or_epoch_is_new_data(site: Site) -> None:
     site.write(site.batch(line(1, 0)), site.batch(line(1, 0), epoch="other"))
     site.write(site.batch(line(1, 0, "mon-02"), agent="mon-02"))
-    assert site.values() == [1.0, 1.0, 1.0]
+    assert values(site) == [1.0, 1.0, 1.0]
 
 
 def test_a_batch_below_low_is_taken_for_stored(site: Site) -> None:
@@ -174,25 +90,12 @@ def test_a_batch_below_low_is_taken_for_stored(site: Site) -> None:
     assert site.write(below) == WriteResult(repeated=1)
     site.reopen()
     assert site.write(below, above) == WriteResult(readings=1, repeated=1)
-    assert site.values() == [4.0, 5.0]
+    assert values(site) == [4.0, 5.0]
 
 
 def test_low_of_one_epoch_says_nothing_of_another(site: Site) -> None:
     site.write(site.batch(line(5, 5), sequence=5, low=5))
     assert site.write(site.batch(line(1, 1), sequence=1, epoch="next")) == WriteResult(readings=1)
-
-
-def test_times_out_of_order_are_stored_as_they_are(site: Site) -> None:
-    site.write(site.batch(line(3, 30), line(1, 10)))
-    site.write(site.batch(line(2, 20), sequence=2))
-    assert site.samples() == {(("host", "mon-01"),): [(10, 1.0), (20, 2.0), (30, 3.0)]}
-
-
-def test_text_is_kept_and_is_no_number(site: Site) -> None:
-    site.write(site.batch('system,host=mon-01 os="Debian, 12",load1=0.5 0', line(1, 0)))
-    site.reopen()
-    assert site.samples(Metric("system", "os")) == {(("host", "mon-01"),): []}
-    assert SeriesKey("system", (("host", "mon-01"),), "os") in [s.key for s in site.store.series(BASE_MS)]
 
 
 def test_what_has_no_id_is_written_each_time(site: Site) -> None:
@@ -223,83 +126,14 @@ def test_series_have_the_same_numbers_after_reopening(site: Site) -> None:
     assert site.samples(Metric("new", "v")) == {(("host", "mon-01"),): [(0, 1.0)]}
 
 
-def test_newest_values_are_known_after_reopening(site: Site) -> None:
-    site.write(site.batch(line(3, 30), line(1, 10)))
-    site.reopen()
-    assert (site.series.last_ms(0), site.series.last_value[0]) == (BASE_MS + 30, 3.0)
-
-
-def test_series_that_differ_only_in_a_state_are_one_subject(site: Site) -> None:
-    site.write(
-        site.batch(
-            "http_response,host=mon-01,server=a,method=GET,result=success code=0i 10",
-            "http_response,host=mon-01,server=a,method=GET,result=timeout code=1i 20",
-            "http_response,host=mon-01,server=b,method=GET,result=success code=0i 10",
-        )
-    )
-    code = Metric("http_response", "code")
-    a, b = ((("host", "mon-01"), ("server", s), ("method", "GET")) for s in "ab")
-    assert site.samples(code) == {a: [(10, 0.0), (20, 1.0)], b: [(10, 0.0)]}
-    host = (("host", "mon-01"),)
-    assert sorted(site.samples(code, by=("host",))[host]) == [(10, 0.0), (10, 0.0), (20, 1.0)]
-
-
-def test_a_window_has_its_start_and_not_its_end(site: Site) -> None:
-    site.write(site.batch(*(line(ms, ms) for ms in (99, 100, 199, 200))))
-    assert site.samples(start_ms=100, end_ms=200) == {(("host", "mon-01"),): [(100, 100.0), (199, 199.0)]}
-    assert site.samples(start_ms=300, end_ms=400) == {(("host", "mon-01"),): []}
-
-
-def test_series_since_a_time(site: Site) -> None:
-    site.write(site.batch(line(1, 10), line(2, 20), "mem,host=mon-01 used=1 10", 'os,host=mon-01 n="x" 30'))
-    host = (("host", "mon-01"),)
-    busy, used, name = (
-        SeriesKey("cpu", host, "busy"),
-        SeriesKey("mem", host, "used"),
-        SeriesKey("os", host, "n"),
-    )
-    assert list(site.store.series(BASE_MS + 10)) == [
-        (busy, BASE_MS + 10, BASE_MS + 20),
-        (used, BASE_MS + 10, BASE_MS + 10),
-        (name, BASE_MS + 30, BASE_MS + 30),
-    ]
-    assert list(site.store.series(BASE_MS + 11)) == [
-        (busy, BASE_MS + 20, BASE_MS + 20),
-        (name, BASE_MS + 30, BASE_MS + 30),
-    ]
-    assert list(site.store.series(BASE_MS + 31)) == []
-
-
-def test_a_million_readings_in_one_batch(site: Site) -> None:
-    for host in range(100):
-        site.write(site.batch(line(0, 0, f"h-{host}"), agent=f"h-{host}"))
-    assert len(site.series) == 100
-    count = 1_000_000
-    batch = Batch(
-        site="hq",
-        agent="many",
-        id=BatchId("e", 1, "0" * 16),
-        low=1,
-        series=np.arange(count, dtype=np.int32) % 100,
-        time_ms=BASE_MS + 1 + np.arange(count, dtype=np.int64) // 100,
-        value=np.arange(count, dtype=np.float64),
-        texts=[],
-        lines=b"",
-        received_ms=BASE_MS,
-    )
-    assert site.write(batch, batch) == WriteResult(readings=count, repeated=1)
-    site.reopen()
-    with site.store.train(CPU, everything, BASE_MS + 1, BASE_MS + 10**6) as train:
-        row = train.relation.aggregate("count(*), count(DISTINCT subject), sum(value), min(t), max(t)")
-        expected = (count, 100, count * (count - 1) / 2, BASE_MS + 1, BASE_MS + 10_000)
-        assert row.fetchall() == [expected]
+# -- what is older than the retention --------------------------------------------------------------
 
 
 def test_expired_readings_are_gone_and_others_are_not(site: Site) -> None:
     site.write(site.batch(line(1, 10), line(2, 20), 'os,host=mon-01 n="x" 10', 'os,host=mon-01 n="y" 20'))
-    assert asyncio.run(site.store.expire(BASE_MS + 20)) == 2
+    assert expire(site, BASE_MS + 20) == 2
     assert site.samples() == {(("host", "mon-01"),): [(20, 2.0)]}
-    assert asyncio.run(site.store.expire(BASE_MS + 20)) == 0
+    assert expire(site, BASE_MS + 20) == 0
     site.reopen()
     assert site.samples() == {(("host", "mon-01"),): [(20, 2.0)]}
 
@@ -309,7 +143,7 @@ def test_expiry_forgets_the_batches_of_senders_that_fell_silent_only(site: Site,
     site.write(site.batch(line(1, 0), epoch="silent"))
     site.write(site.batch(line(2, 1), epoch="live"))
     site.write(site.batch(line(3, 2), epoch="live", sequence=7, low=7, received_ms=BASE_MS + 2 * DAY_MS))
-    asyncio.run(site.store.expire(BASE_MS + DAY_MS))
+    expire(site, BASE_MS + DAY_MS)
     if reopened:
         site.reopen()
     # Of the live sender: one below low, and one that is remembered by name.
@@ -322,12 +156,12 @@ def test_expiry_keeps_low_of_a_live_sender_whose_batches_are_all_acked(site: Sit
     site.write(site.batch(line(1, 0), sequence=1))
     site.write(site.batch(line(2, 1), sequence=2, low=3))
     for _ in range(2):
-        asyncio.run(site.store.expire(BASE_MS - DAY_MS))
+        expire(site, BASE_MS - DAY_MS)
         site.reopen()
     assert site.write(site.batch(line(9, 9), sequence=1)) == WriteResult(repeated=1)
 
 
-# -- what only the embedded one does ---------------------------------------------------------------
+# -- the file --------------------------------------------------------------------------------------
 
 
 _ENDLESS_WRITER = """
@@ -430,6 +264,17 @@ def test_a_file_that_is_no_store_is_refused_by_name(tmp_path: Path) -> None:
         DuckDBStore(path, SeriesTable())
 
 
+def test_a_database_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    with duckdb.connect(str(path)) as plain:
+        plain.execute("CREATE TABLE series (id INTEGER, title VARCHAR)")
+    with pytest.raises(SchemaError) as refused:
+        DuckDBStore(path, SeriesTable())
+    assert str(refused.value) == f"{path}: a database of something else: it has the table series"
+    with duckdb.connect(str(path), read_only=True) as plain:
+        assert plain.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("series",)]
+
+
 def test_texts_are_kept_letter_by_letter(site: Site, tmp_path: Path) -> None:
     site.write(site.batch('os,host=mon-01 n="say \\"Grüß Gott\\", \\\\ and go" 5'))
     site.store.close()
@@ -478,7 +323,7 @@ def test_a_newer_file_is_refused_and_let_go(site: Site, tmp_path: Path) -> None:
         migrate(plain, [*MIGRATIONS, "CREATE TABLE later (x INTEGER)"])
     known = len(MIGRATIONS)
     message = (
-        f"the store has schema version {known + 1}, and this program knows none above {known}; "
+        f"{path}: the store has schema version {known + 1}, and this program knows none above {known}; "
         "install the version that wrote it, or a newer one"
     )
     with pytest.raises(SchemaError) as refused:
@@ -489,29 +334,33 @@ def test_a_newer_file_is_refused_and_let_go(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_copy_made_while_writing_goes_on_holds_whole_batches(site: Site, tmp_path: Path) -> None:
+    store = site.store
+    assert isinstance(store, DuckDBStore)
+    path = tmp_path / "copy" / "it's a copy.duckdb"
+    path.parent.mkdir()
+
     def numbered(sequence: int) -> Batch:
         return site.batch(*(line(sequence, ms) for ms in range(50)), sequence=sequence)
 
     async def write_and_copy() -> tuple[int, int]:
         before = 200
-        await site.store.write([numbered(n) for n in range(1, before + 1)])
-        copying = asyncio.create_task(site.store.backup(tmp_path / "copy" / "it's a copy.duckdb"))
+        await store.write([numbered(n) for n in range(1, before + 1)])
+        copying = asyncio.create_task(store.backup(path))
         last = before
         while not copying.done() or last == before:
             last += 1
-            await site.store.write([numbered(last)])
+            await store.write([numbered(last)])
         await copying
         return before, last
 
-    (tmp_path / "copy").mkdir()
-    before, last = asyncio.run(write_and_copy())
-    assert len(site.values()) == 50 * last
-    site.store.close()
-    site.store = DuckDBStore(tmp_path / "copy" / "it's a copy.duckdb", SeriesTable())
-    values = site.values()
-    kept = len(values) // 50
+    before, last = site.run(write_and_copy())
+    assert len(values(site)) == 50 * last
+    store.close()
+    site.store = DuckDBStore(path, SeriesTable())
+    copied = values(site)
+    kept = len(copied) // 50
     assert before <= kept <= last
-    assert sorted(values) == [float(n) for n in range(1, kept + 1) for _ in range(50)]
+    assert sorted(copied) == [float(n) for n in range(1, kept + 1) for _ in range(50)]
     # The copy knows what it holds: of these only the later ones are new to it.
     again = site.write(*(numbered(n) for n in range(1, last + 1)))
     assert (again.repeated, again.readings) == (kept, 50 * (last - kept))
