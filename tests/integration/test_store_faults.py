@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import subprocess
 import time
@@ -51,19 +52,18 @@ def site_on(server: Influxd | VictoriaMetrics, settings: StoreSettings, folder: 
     return Site(opened, settle_for(server))
 
 
-async def deliver(store: Store, batch: Batch) -> int:
-    """Writes as the intake does, until it is durable; how often that took."""
-    attempts = 0
+async def deliver(store: Store, batch: Batch, failed: list[StoreUnavailable]) -> None:
+    """Writes as the intake does, until it is durable."""
     while True:
-        attempts += 1
         try:
             result = await store.write([batch])
             if result.durable is not None:
                 await result.durable()
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            failed.append(error)
             await asyncio.sleep(0.1)
         else:
-            return attempts
+            return
 
 
 def test_a_server_killed_in_mid_write_loses_nothing_durable(
@@ -73,29 +73,34 @@ def test_a_server_killed_in_mid_write_loses_nothing_durable(
     if isinstance(settings, VictoriaMetricsSettings):
         settings = msgspec.structs.replace(settings, safe_after=SAFE_AFTER)
     site = site_on(server, settings, tmp_path)
-    batches, lines, pauses_s = 80, 200, (1.0, 1.3, 1.3)
-    made = [
-        site.batch(*(line(n * lines + i, n * lines + i) for i in range(lines)), sequence=n)
-        for n in range(batches)
-    ]
+    lines, kills = 200, 3
+    failed: list[StoreUnavailable] = []
 
-    async def kill_again_and_again() -> None:
-        for pause_s in pauses_s:
-            await asyncio.sleep(pause_s)
+    async def kill_until_writes_were_met(killed: asyncio.Event) -> None:
+        deadline = time.monotonic() + 120
+        done = 0
+        while done < kills or not failed:
+            assert time.monotonic() < deadline, f"none of {done} kills met a write, so this shows nothing"
+            # VictoriaMetrics is not written to in its first two seconds.
+            await asyncio.sleep(2.5)
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
+            done += 1
+        killed.set()
 
-    async def deliver_all() -> list[int]:
+    async def deliver_all() -> int:
+        killed = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(kill_again_and_again())
-            delivering = []
-            for batch in made:
-                delivering.append(tasks.create_task(deliver(site.store, batch)))
-                await asyncio.sleep(0.06)
-        return [task.result() for task in delivering]
+            tasks.create_task(kill_until_writes_were_met(killed))
+            for n in itertools.count():
+                batch = site.batch(*(line(n * lines + i, n * lines + i) for i in range(lines)), sequence=n)
+                tasks.create_task(deliver(site.store, batch, failed))
+                await asyncio.sleep(0.03)
+                if killed.is_set():
+                    return n + 1
+        raise AssertionError("there is no end to a count")
 
-    attempts = site.run(deliver_all())
-    assert max(attempts) > 1, "no kill met a write, so this shows nothing"
+    batches = site.run(deliver_all())
     # What is durable survives one more kill, now that nothing is under way.
     server.kill()
     server.start()
