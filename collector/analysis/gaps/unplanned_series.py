@@ -18,7 +18,7 @@ KIND: Final = "unplanned-series"
 
 # Setpoint's own: what it says of itself, and the thresholds that it reads to compare them with the plan.
 _OWN_PREFIX = "setpoint_"
-_OWN = frozenset({"threshold"})
+_OWN = frozenset({"threshold", "threshold_none", "threshold_source"})
 _METRICS_KEPT: Final = 100
 
 _HEADLINE = {

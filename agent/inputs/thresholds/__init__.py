@@ -1,0 +1,1 @@
+"""What every input that reads configured thresholds shares."""
