@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -71,6 +72,20 @@ class ReviewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     every: Duration = Duration(60_000)
 
 
+class GrafanaSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``url``: the address by which people reach Grafana. With it each finding has a link to the panel and
+    the window that show it.
+    """
+
+    url: str = ""
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        parts = urllib.parse.urlsplit(self.url)
+        if self.url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
+            return [("url", f'expected an address such as http://grafana.example:3000, got "{self.url}"')]
+        return ()
+
+
 class LogSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -84,6 +99,7 @@ class CollectorSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     store: StoreSettings = msgspec.field(default_factory=DuckDBSettings)
     review: ReviewSettings = msgspec.field(default_factory=ReviewSettings)
     web: WebSettings = msgspec.field(default_factory=WebSettings)
+    grafana: GrafanaSettings = msgspec.field(default_factory=GrafanaSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from collector.agents import AgentState
 from collector.backup import pack
+from collector.linked import linked
 from collector.now import NowRow
 from collector.self_metrics import self_values
 from collector.settings import CollectorSettings
@@ -148,10 +149,15 @@ class View:
             )
 
     async def findings(self, state: State | None) -> Sequence[Finding]:
-        return await asyncio.to_thread(self._collector.register.findings, state)
+        found = await asyncio.to_thread(self._collector.register.findings, state)
+        return [self._linked(finding) for finding in found]
 
     async def finding(self, finding_id: str) -> Finding | None:
-        return await asyncio.to_thread(self._collector.register.finding, finding_id)
+        found = await asyncio.to_thread(self._collector.register.finding, finding_id)
+        return None if found is None else self._linked(found)
+
+    def _linked(self, finding: Finding) -> Finding:
+        return linked(finding, self._settings.grafana.url)
 
     async def rejected(self, limit: int) -> Sequence[Mapping[str, Any]]:
         return await asyncio.to_thread(self._collector.rejected.newest, limit)

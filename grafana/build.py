@@ -61,6 +61,20 @@ def files(
             yield Path(flavour) / f"{name}.json", render(frame, context)
 
 
+def places() -> str:
+    """``places.json``: for each metric the first graph that shows it, for each dashboard its variables."""
+    metrics: dict[str, tuple[str, int]] = {}
+    for frame in DASHBOARDS.values():
+        for number, panel in frame.numbered():
+            if panel.kind in ("timeseries", "state-timeline"):
+                for query in panel.queries:
+                    if query.selector:
+                        metrics.setdefault(query.selector.metric, (frame.uid, number))
+    variables = {frame.uid: [one.tag for one in frame.variables] for frame in DASHBOARDS.values()}
+    entries = ",\n".join(f"    {json.dumps(name)}: {json.dumps(metrics[name])}" for name in sorted(metrics))
+    return f'{{\n  "variables": {json.dumps(variables)},\n  "metrics": {{\n{entries}\n  }}\n}}\n'
+
+
 def write(folder: Path, made: Iterator[tuple[Path, str]]) -> list[Path]:
     """Writes the files; returns where they are."""
     written = []

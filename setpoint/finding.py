@@ -28,6 +28,8 @@ class Evidence(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Subjects or series that this one finding speaks for."""
     query: str = ""
     """What to ask the collector to see the samples themselves."""
+    link: str = ""
+    """The panel of Grafana that shows it; not kept, but made when asked for."""
 
 
 class Finding(msgspec.Struct, kw_only=True):

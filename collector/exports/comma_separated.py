@@ -42,6 +42,7 @@ COLUMNS: Final[Mapping[str, Callable[[Finding], Cell]]] = {
     "mended_when": lambda f: f.mended_when,
     "reasons": lambda f: "\n".join(f.reasons),
     "plan_revision": lambda f: f.plan_revision,
+    "link": lambda f: f.evidence.link,
     "text_en": lambda f: f.text.get("en"),
     "text_zh": lambda f: f.text.get("zh"),
 }

@@ -22,9 +22,15 @@ def finding_detail(finding: Finding, language: str = "en", width: int = 100) -> 
     lines = [
         f"{name:<{indent}}{line}" if number == 0 else " " * indent + line
         for name, value in facts
-        for number, line in enumerate(textwrap.wrap(value, max(width - indent, 20), break_on_hyphens=False))
+        for number, line in enumerate(_lines(value, max(width - indent, 20)))
     ]
     return "\n".join([*paragraph, "", *lines]) + "\n"
+
+
+def _lines(value: str, width: int) -> list[str]:
+    # An address in two lines is none that a terminal lets one click on.
+    whole = "://" in value
+    return textwrap.wrap(value, width, break_on_hyphens=False, break_long_words=not whole)
 
 
 def plain(text: str) -> str:
@@ -62,3 +68,4 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "action", plain(finding.action)
     yield "mended when", plain(finding.mended_when)
     yield "query", evidence.query
+    yield "link", evidence.link

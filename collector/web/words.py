@@ -125,6 +125,7 @@ _ZH: Final[Mapping[str, str]] = {
     "Series": "序列",
     "Subjects and series": "对象与序列",
     "the samples of this period": "本周期的样本",
+    "the panel of this period": "本周期的面板",
     "the series": "相关序列",
     "In English": "英文",
     "In Chinese": "中文",

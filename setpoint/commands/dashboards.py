@@ -10,8 +10,9 @@ from pathlib import Path
 from grafana_client.client import GrafanaException
 
 from grafana.alerts import alert_rules, alert_yaml
-from grafana.build import FOLDER, dashboards, files, write
+from grafana.build import FOLDER, dashboards, files, places, write
 from grafana.context import Context
+from grafana.links import PLACES
 from grafana.push import DataSource, Grafana, push
 from grafana.queries import FLAVOURS
 from setpoint.config import ConfigError
@@ -116,6 +117,9 @@ def _build(options: argparse.Namespace) -> int:
     flavours = FLAVOURS if options.data_source == "both" else (options.data_source,)
     for path in write(options.output, files(flavours, options.lang, _plan(options.plan))):
         print(path)
+    if options.output == FOLDER:
+        PLACES.write_text(places(), encoding="utf-8")
+        print(PLACES)
     return _OK
 
 

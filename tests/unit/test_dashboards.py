@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from grafana.alerts import alert_rules, alert_yaml
-from grafana.build import DASHBOARDS, FOLDER, dashboard_json, files
+from grafana.build import DASHBOARDS, FOLDER, dashboard_json, files, places
 from grafana.conditions import NotExpressible, prom_selector
 from grafana.context import Context
-from grafana.links import finding_path, place_of
+from grafana.links import PLACES, finding_path, place_of
 from grafana.push import DataSource
 from grafana.queries import FLAVOURS, Flavour
 from grafana.texts import CHINESE
@@ -51,6 +51,10 @@ def test_the_committed_dashboards_are_those_of_the_code() -> None:
     assert committed.keys() == made.keys(), "make them anew with: setpoint dashboards build"
     stale = [name for name, text in made.items() if committed[name] != text]
     assert not stale, f"stale: {stale}; make them anew with: setpoint dashboards build"
+
+
+def test_the_committed_places_of_metrics_are_those_of_the_dashboards() -> None:
+    assert PLACES.read_text(encoding="utf-8") == places(), "make them anew with: setpoint dashboards build"
 
 
 @pytest.mark.parametrize(("flavour", "name"), CASES)
@@ -351,7 +355,8 @@ def test_a_finding_leads_to_its_dashboard_and_window(finding: Finding, expected:
 
 def test_a_finding_leads_to_the_panel_that_shows_its_metric() -> None:
     place = place_of("mem.used_percent")
-    panels = dashboard_json(place.frame, Context("influxdb"))["panels"]
+    (frame,) = [frame for frame in DASHBOARDS.values() if frame.uid == place.uid]
+    panels = dashboard_json(frame, Context("influxdb"))["panels"]
     (panel,) = [panel for panel in panels if panel["id"] == place.panel]
     assert panel["title"] == "Memory used"
     assert 'last("used_percent")' not in panel["targets"][0]["query"], "the graph, and not the present value"
