@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from collector.analysis.windows import WINDOWS
+from collector.analysis.windows import SPANS, WINDOWS
 
 if TYPE_CHECKING:
     from collector.store.base import Train
 
 SAMPLES: Final = "setpoint_samples"
-"""The temporary table of the samples: window_id, t, value, begins, ends.
+"""The temporary table of the samples: window_id, t, value, begins, ends, inside.
 
-Where ends > begins, the value stands in [begins, ends), which lies inside the window and overlaps no
-other. Elsewhere the sample has no measured time in the window.
+Where ends > begins, the value stands in [begins, ends), which lies inside a span of the window and overlaps
+no other. Elsewhere the sample has no measured time there. A sample that stands in several spans has a row for
+each; in at most one of these it is ``inside``: its own time lies in the span.
 """
 
 _TRAIN: Final = "setpoint_train"
@@ -33,9 +34,11 @@ FROM (
         FROM (
             SELECT window_id, spacing, count(*) AS n
             FROM (
-                SELECT window_id, lead(t) OVER (PARTITION BY window_id ORDER BY t) - t AS spacing
-                FROM {_TRAIN} JOIN {WINDOWS} USING (subject)
-                WHERE every_ms IS NULL AND t >= start_ms AND t < end_ms AND {{usable}}
+                SELECT
+                    window_id,
+                    lead(t) OVER (PARTITION BY window_id, span_start ORDER BY t) - t AS spacing
+                FROM {_TRAIN} JOIN {WINDOWS} USING (subject) JOIN {SPANS} USING (window_id)
+                WHERE every_ms IS NULL AND t >= span_start AND t < span_end AND {{usable}}
             )
             WHERE spacing > 0  -- 0: the same time twice
             GROUP BY window_id, spacing
@@ -59,7 +62,21 @@ _SAMPLE = f"""
     GROUP BY window_id, t
 """
 
-# least() and greatest() pass over NULL: the last sample has no next one and stands its full time.
+# What stands where is cut into the spans. least() and greatest() pass over NULL, which is for what stands
+# nowhere; that is why both borders are asked for.
+_IN_SPANS = f"""
+SELECT
+    window_id,
+    t,
+    value,
+    CASE WHEN ends IS NOT NULL THEN greatest(begins, span_start) END AS begins,
+    CASE WHEN ends IS NOT NULL THEN least(ends, span_end) END AS ends,
+    t >= span_start AND t < span_end AS inside
+FROM stood JOIN {SPANS} USING (window_id)
+WHERE (begins < span_end AND ends > span_start) OR (t >= span_start AND t < span_end)
+"""
+
+# The last sample has no next one and stands its full time.
 _STANDING = f"""
 CREATE OR REPLACE TEMP TABLE {SAMPLES} AS
 WITH
@@ -67,14 +84,17 @@ sample AS ({_SAMPLE}),
 followed AS (
     SELECT *, lead(t) OVER (PARTITION BY window_id ORDER BY t) AS next_t
     FROM sample
+),
+stood AS (
+    SELECT
+        window_id,
+        t,
+        value * {{scale}} AS value,
+        t AS begins,
+        CASE WHEN every_ms IS NOT NULL THEN least(t + 2 * every_ms, next_t) END AS ends
+    FROM followed JOIN {WINDOWS} USING (window_id)
 )
-SELECT
-    window_id,
-    t,
-    value * {{scale}} AS value,
-    greatest(t, start_ms) AS begins,
-    CASE WHEN every_ms IS NOT NULL THEN least(t + 2 * every_ms, next_t, end_ms) END AS ends
-FROM followed JOIN {WINDOWS} USING (window_id)
+{_IN_SPANS}
 """
 
 _RATE = f"""
@@ -91,21 +111,22 @@ rated AS (
         window_id,
         t,
         former_t,
-        start_ms,
-        end_ms,
         CASE
             WHEN value >= former AND t - former_t <= 2 * every_ms
             THEN (value - former) / ((t - former_t) / 1000) * {{scale}}
         END AS value
     FROM preceded JOIN {WINDOWS} USING (window_id)
+),
+stood AS (
+    SELECT
+        window_id,
+        t,
+        CASE WHEN isfinite(value) THEN value END AS value,
+        CASE WHEN isfinite(value) THEN former_t END AS begins,
+        CASE WHEN isfinite(value) THEN t END AS ends
+    FROM rated
 )
-SELECT
-    window_id,
-    t,
-    CASE WHEN isfinite(value) THEN value END AS value,
-    CASE WHEN isfinite(value) THEN greatest(former_t, start_ms) END AS begins,
-    CASE WHEN isfinite(value) THEN least(t, end_ms) END AS ends
-FROM rated
+{_IN_SPANS}
 """
 
 

@@ -18,6 +18,7 @@ from collector.analysis.histogram import Bins, Histogram, bins_for, percentile
 from collector.analysis.segments import SAMPLES, load_samples
 from collector.analysis.windows import (
     LEVEL_NAMES,
+    SPANS,
     WINDOWS,
     LevelName,
     Levels,
@@ -77,10 +78,12 @@ class Statistics:
     warning: Breaches | None = None
     """None where the window has no such level."""
     critical: Breaches | None = None
+    excluded_ms: int = 0
+    """How much of the window is outside its spans: neither expected nor judged."""
 
     @property
     def expected_ms(self) -> int:
-        return self.end_ms - self.start_ms
+        return self.end_ms - self.start_ms - self.excluded_ms
 
     def value(self, statistic: str) -> float | None:
         """The statistic of that name, or None when there is no answer.
@@ -193,7 +196,6 @@ SELECT
 FROM (
     SELECT
         *,
-        t >= start_ms AND t < end_ms AS inside,
         CASE WHEN ends > begins THEN ends - begins END AS length_ms
     FROM {WINDOWS} LEFT JOIN {SAMPLES} USING (window_id)
 )
@@ -232,7 +234,8 @@ def _statistics(
     *,
     missing_bad: bool,
 ) -> Statistics:
-    expected_ms = window.end_ms - window.start_ms
+    expected_ms = window.expected_ms
+    window_ms = window.end_ms - window.start_ms
     measured_ms = totals.measured_ms
     good_ms = None
     if window.good is not None:
@@ -255,11 +258,12 @@ def _statistics(
         histogram=histogram,
         warning=breaches.get("warning"),
         critical=breaches.get("critical"),
+        excluded_ms=window_ms - expected_ms,
     )
     if totals.min is None or totals.max is None:
         return statistics
     low, high = totals.min, totals.max
-    mean = min(max(totals.share_sum * (expected_ms / measured_ms), low), high)
+    mean = min(max(totals.share_sum * (window_ms / measured_ms), low), high)
     p50, p95, p99 = (percentile(histogram, percent, bins, low, high) for percent in (50, 95, 99))
     return replace(
         statistics,
@@ -269,7 +273,7 @@ def _statistics(
         p50=_rounded(p50),
         p95=_rounded(p95),
         p99=_rounded(p99),
-        weighted_sum=totals.share_sum * (expected_ms / 1000),
+        weighted_sum=totals.share_sum * (window_ms / 1000),
     )
 
 
@@ -294,7 +298,7 @@ def _temporary_tables(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     finally:
-        for table in (SAMPLES, WINDOWS):
+        for table in (SAMPLES, SPANS, WINDOWS):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 

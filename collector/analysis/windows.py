@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from setpoint.spans import Spans, length_ms
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,6 +21,11 @@ LEVEL_NAMES: Final[tuple[LevelName, ...]] = ("warning", "critical", "good")
 
 WINDOWS: Final = "setpoint_windows"
 """The temporary table of the windows, one row each, numbered by ``window_id`` in the order of the call."""
+
+SPANS: Final = "setpoint_spans"
+"""The temporary table of the judged time: window_id, span_start, span_end. Most windows have one span, which
+is all of them; one that is not judged at all has none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,12 @@ class SubjectWindow:
     ``subject`` is the number that the train's relation has for it; one that is not in the relation never
     reported. Where ``every_ms`` is None, the subject's own median spacing serves. ``warning`` and
     ``critical`` are breached, ``good`` is satisfied, by a value that meets the condition.
-    ValueError when the window ends before it starts, or the spacing is not positive.
+
+    ``spans``: the parts of the window that are judged, in order of time and apart from each other; None for
+    all of it. What lies between them is neither expected nor judged, and no run goes on over it.
+
+    ValueError when the window ends before it starts, the spacing is not positive, or the spans are out of
+    order, empty, touching, or outside the window.
     """
 
     subject: int
@@ -63,12 +76,30 @@ class SubjectWindow:
     warning: Levels | None = None
     critical: Levels | None = None
     good: Levels | None = None
+    spans: Spans | None = None
 
     def __post_init__(self) -> None:
         if self.end_ms < self.start_ms:
             raise ValueError(f"expected a window that ends after its start, got {self}")
         if self.every_ms is not None and self.every_ms < 1:
             raise ValueError(f"expected a spacing of 1 ms or more, got every_ms={self.every_ms}")
+        if self.spans:
+            borders = [border for span in self.spans for border in span]
+            ordered = all(border < following for border, following in pairwise(borders))
+            if not ordered or borders[0] < self.start_ms or borders[-1] > self.end_ms:
+                raise ValueError(f"expected spans in order, apart and inside the window, got {self}")
+
+    @property
+    def judged(self) -> Spans:
+        """The parts of the window that are judged."""
+        if self.spans is not None:
+            return self.spans
+        return ((self.start_ms, self.end_ms),) if self.start_ms < self.end_ms else ()
+
+    @property
+    def expected_ms(self) -> int:
+        """How much of the window is judged."""
+        return length_ms(self.judged)
 
     def levels(self, name: LevelName) -> Levels | None:
         """The levels of that name; None where the window has none."""
@@ -77,7 +108,8 @@ class SubjectWindow:
 
 def load_windows(connection: duckdb.DuckDBPyConnection, windows: Sequence[SubjectWindow]) -> None:
     """Fills the table WINDOWS: window_id, subject, start_ms, end_ms, every_ms, and per level name
-    ``<name>_high``, ``_low``, ``_equal``, ``_unequal`` and ``_for_ms``; NULL where nothing is asked.
+    ``<name>_high``, ``_low``, ``_equal``, ``_unequal`` and ``_for_ms``; NULL where nothing is asked. And the
+    table SPANS.
     """
     columns: dict[str, npt.NDArray[np.generic]] = {
         "window_id": np.arange(len(windows), dtype=np.int32),
@@ -92,9 +124,26 @@ def load_windows(connection: duckdb.DuckDBPyConnection, windows: Sequence[Subjec
         for comparison in COMPARISONS:
             asked: list[float | None] = [getattr(each, comparison) for each in levels]
             columns[f"{name}_{comparison}"] = _nullable(asked, np.float64)
+    load_table(connection, WINDOWS, columns)
+    spans = [(window_id, *span) for window_id, window in enumerate(windows) for span in window.judged]
+    load_table(
+        connection,
+        SPANS,
+        {
+            "window_id": np.array([window_id for window_id, _, _ in spans], dtype=np.int32),
+            "span_start": np.array([start_ms for _, start_ms, _ in spans], dtype=np.int64),
+            "span_end": np.array([end_ms for _, _, end_ms in spans], dtype=np.int64),
+        },
+    )
+
+
+def load_table(
+    connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, npt.NDArray[np.generic]]
+) -> None:
+    """Makes a temporary table of that name from the columns, in the place of one that is there."""
     connection.register("setpoint_asked", columns)
     try:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {WINDOWS} AS SELECT * FROM setpoint_asked")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM setpoint_asked")
     finally:
         connection.unregister("setpoint_asked")
 

@@ -23,15 +23,22 @@ def samples_of(rows: list[tuple[int, int, float]], subject: int) -> list[Sample]
     return sorted(greatest.items())
 
 
+def spans_of(window: SubjectWindow) -> list[tuple[int, int]]:
+    return list(window.spans) if window.spans is not None else [(window.start_ms, window.end_ms)]
+
+
 def samples_inside(samples: list[Sample], window: SubjectWindow) -> list[Sample]:
-    return [(t, value) for t, value in samples if window.start_ms <= t < window.end_ms]
+    return [(t, value) for t, value in samples if any(start <= t < end for start, end in spans_of(window))]
 
 
 def spacing(samples: list[Sample], window: SubjectWindow) -> int | None:
     if window.every_ms is not None:
         return window.every_ms
-    inside = samples_inside(samples, window)
-    gaps = sorted(t - former_t for (former_t, _), (t, _) in pairwise(inside))
+    gaps = []
+    for start, end in spans_of(window):
+        inside = [t for t, _ in samples if start <= t < end]
+        gaps += [t - former_t for former_t, t in pairwise(inside)]
+    gaps.sort()
     if not gaps:
         return None
     return gaps[(len(gaps) - 1) // 2]
@@ -65,10 +72,9 @@ def rates(samples: list[Sample], every_ms: int, scale: float) -> list[Segment]:
 def clipped(segments: list[Segment], window: SubjectWindow) -> list[Segment]:
     result = []
     for begins, ends, value in segments:
-        begins = max(begins, window.start_ms)
-        ends = min(ends, window.end_ms)
-        if begins < ends:
-            result.append((begins, ends, value))
+        for start, end in spans_of(window):
+            if max(begins, start) < min(ends, end):
+                result.append((max(begins, start), min(ends, end), value))
     return result
 
 
@@ -141,7 +147,7 @@ def reference(
         samples = [(t, value * scale) for t, value in samples if math.isfinite(value * scale)]
     every_ms = spacing(samples, window)
     inside = samples_inside(samples, window)
-    expected = window.end_ms - window.start_ms
+    expected = total(spans_of(window))
 
     if every_ms is None:
         unclipped = []

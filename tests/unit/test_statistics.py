@@ -16,6 +16,7 @@ from collector.analysis.episodes import Breaches
 from collector.analysis.histogram import LOG_BINS, LinearBins, bins_for, percentile
 from collector.analysis.statistics import Levels, Statistics, SubjectWindow, period_statistics
 from collector.store.base import Train
+from setpoint.spans import overlap
 from tests.unit.statistics_reference import reference
 
 Row = tuple[int, int, float]
@@ -110,6 +111,8 @@ def trains(draw: st.DrawFn) -> tuple[list[Row], list[SubjectWindow]]:
     # Many windows at once: an example costs what the SQL statements cost, however many rows they see.
     for _ in range(draw(st.integers(1, 10))):
         start, end = sorted((draw(times), draw(times)))
+        borders = sorted(draw(st.sets(st.integers(start, end), max_size=6)))
+        spans = tuple(zip(borders[::2], borders[1::2], strict=False))
         windows.append(
             SubjectWindow(
                 subject=draw(st.integers(0, SUBJECTS)),
@@ -119,6 +122,7 @@ def trains(draw: st.DrawFn) -> tuple[list[Row], list[SubjectWindow]]:
                 warning=draw(levels),
                 critical=draw(levels),
                 good=draw(levels),
+                spans=draw(st.sampled_from([None, spans])),
             )
         )
     return rows, windows
@@ -226,7 +230,10 @@ def test_two_neighbouring_windows_add_up_to_the_one_that_they_make(
             critical=window.critical or Levels(high=1.5, for_ms=20 * S),
         )
         border = whole.start_ms + int(where * (whole.end_ms - whole.start_ms))
-        parts += [replace(whole, end_ms=border), replace(whole, start_ms=border), whole]
+        for start, end in ((whole.start_ms, border), (border, whole.end_ms)):
+            spans = None if whole.spans is None else overlap(whole.spans, ((start, end),))
+            parts.append(replace(whole, start_ms=start, end_ms=end, spans=spans))
+        parts.append(whole)
     results = statistics_of(rows, *parts, rate=rate, bounds=bounds, max_episodes=1000)
     for i in range(0, len(parts), 3):
         critical = parts[i].critical
@@ -236,6 +243,7 @@ def test_two_neighbouring_windows_add_up_to_the_one_that_they_make(
 
 def assert_adds_up(a: Statistics, b: Statistics, ab: Statistics, for_ms: int) -> None:
     assert a.measured_ms + b.measured_ms == ab.measured_ms
+    assert a.expected_ms + b.expected_ms == ab.expected_ms
     assert a.samples + b.samples == ab.samples
     assert (a.good_ms or 0) + (b.good_ms or 0) == ab.good_ms
     assert {
@@ -346,6 +354,47 @@ def test_a_subject_that_never_reported_has_nothing_but_its_expected_time() -> No
 
 def test_coverage_is_never_more_than_all_of_the_time() -> None:
     assert one(dict.fromkeys(range(60), 1), seconds(0, 60)).coverage == 1
+
+
+# --- spans ----------------------------------------------------------------------------------------------
+
+
+def spans(*borders: float) -> tuple[tuple[int, int], ...]:
+    """The spans with these starts and ends, in seconds after midnight."""
+    times = [MIDNIGHT + round(border * S) for border in borders]
+    return tuple(zip(times[::2], times[1::2], strict=True))
+
+
+def test_time_between_spans_is_neither_expected_nor_judged() -> None:
+    values = {0: 95, 10: 95, 20: 95, 30: 95, 40: 95, 50: 50}
+    window = seconds(0, 60, critical=Levels(high=90, for_ms=15 * S))
+    result = one(values, replace(window, spans=spans(5, 20, 32, 60)))
+    assert (result.expected_ms, result.measured_ms, result.excluded_ms) == (43 * S, 43 * S, 17 * S)
+    # The samples at 10, 40 and 50 s are inside; those at 0, 20 and 30 s are not, though two stand inside.
+    assert (result.samples, result.coverage) == (3, round(30 / 43, 12))
+    assert (result.first_ms, result.last_ms) == (MIDNIGHT + 10 * S, MIDNIGHT + 50 * S)
+    assert result.critical == Breaches(
+        breach_ms=33 * S, episodes=2, episode_ms=33 * S, longest_ms=18 * S, longest=spans(5, 20, 32, 50)
+    )
+    assert result.availability == round(10 / 43, 12)
+
+
+def test_what_is_not_judged_does_not_raise_the_spacing() -> None:
+    values = dict.fromkeys((0, 10, 100, 110, 200), 1)
+    unplanned = seconds(0, 300, every=None)
+    assert one(values, replace(unplanned, spans=spans(0, 20, 100, 120, 200, 220))).every_ms == 10 * S
+    assert one(values, replace(unplanned, spans=spans(0, 5, 100, 105))).every_ms is None
+
+
+def test_a_window_without_spans_is_not_judged_at_all() -> None:
+    result = one({0: 95, 10: 95}, replace(seconds(0, 20, critical=Levels(high=90)), spans=()))
+    assert (result.expected_ms, result.samples, result.measured_ms, result.coverage) == (0, 0, 0, 0)
+    assert (result.availability, result.mean, result.critical) == (None, None, Breaches())
+
+
+def test_missing_time_is_bad_in_the_spans_only() -> None:
+    window = replace(seconds(0, 100, critical=Levels(high=90)), spans=spans(0, 40))
+    assert one({0: 1}, window, missing_bad=True).availability == 0.5
 
 
 # --- rates ----------------------------------------------------------------------------------------------
@@ -588,6 +637,9 @@ def test_what_makes_no_sense_is_refused() -> None:
         SubjectWindow(0, 1, 0, 10)
     with pytest.raises(ValueError, match="spacing"):
         SubjectWindow(0, 0, 1, 0)
+    for borders in ((0, 0), (0, 2, 2, 3), (4, 5, 0, 2), (0, 11), (-1, 3)):
+        with pytest.raises(ValueError, match="spans"):
+            replace(seconds(0, 10), spans=spans(*borders))
     with pytest.raises(ValueError, match="levels"):
         Levels(low=math.nan)
     with pytest.raises(ValueError, match="length of time"):
