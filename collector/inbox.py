@@ -26,7 +26,9 @@ class Incoming(NamedTuple):
 class Inbox:
     """Bounded in bytes, not in messages: one message may be a thousand times as large as another.
 
-    What does not fit is dropped and counted; nobody acked it, so it comes again.
+    For what does not fit, the oldest are dropped and counted; nobody acked them, so they come again. After
+    the store was away for minutes, the oldest are what agents have sent again since, and the newest hold
+    what was measured last.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -35,14 +37,16 @@ class Inbox:
         self.bytes = 0
         self.dropped_messages = 0
 
-    def put(self, message: Incoming) -> bool:
-        """Whether there was room."""
-        if self.bytes + message.size > self._max_bytes:
+    def put(self, message: Incoming) -> None:
+        """Takes the message, unless it alone is too large."""
+        if message.size > self._max_bytes:
             self.dropped_messages += 1
-            return False
+            return
+        while self.bytes + message.size > self._max_bytes:
+            self.bytes -= self._queue.get_nowait().size
+            self.dropped_messages += 1
         self.bytes += message.size
         self._queue.put_nowait(message)
-        return True
 
     async def group(self, max_bytes: int) -> list[Incoming]:
         """Waits for a message and returns it with those behind it, up to ``max_bytes`` in all."""

@@ -27,8 +27,6 @@ from setpoint.signals import stop_event
 from setpoint.status import Status
 from setpoint.units import Duration, Secret
 
-PER_BATCH = 250
-
 
 def last_row(outbox: Outbox) -> int:
     """The number of the newest row that the outbox ever held."""
@@ -94,14 +92,14 @@ async def run(options: argparse.Namespace) -> None:
             site="hq",
             agent=options.name,
             status=lambda: Status(state="online", since_ms=time.time_ns() // 1_000_000),
-            resend_s=5,
+            resend_s=options.resend,
         )
         publishing = asyncio.create_task(publisher.run(stop))
         loop = asyncio.get_running_loop()
         number = journal.next_number(last_row(outbox))
         while not stop.is_set():
             if number < options.until:
-                last = min(number + PER_BATCH, options.until) - 1
+                last = min(number + options.per_batch, options.until) - 1
                 journal.intend(number, last, last_row(outbox) + 1)
                 body = body_of(options.name, journal.base_ms, number, last)
                 stored = await loop.run_in_executor(disk, outbox.append, body, last - number + 1)
@@ -112,7 +110,7 @@ async def run(options: argparse.Namespace) -> None:
                 (options.data / "emitted").touch()
                 if not outbox.depth().batches:
                     (options.data / "finished").touch()
-            await asyncio.wait({publishing}, timeout=PER_BATCH / options.rate)
+            await asyncio.wait({publishing}, timeout=options.per_batch / options.rate)
         await publishing
     outbox.close()
 
@@ -126,6 +124,8 @@ def main() -> None:
     parser.add_argument("--password")
     parser.add_argument("--rate", type=float, default=1000, help="numbers a second")
     parser.add_argument("--until", type=int, required=True, help="emit the numbers below this")
+    parser.add_argument("--per-batch", type=int, default=250, help="numbers a batch")
+    parser.add_argument("--resend", type=float, default=5, help="seconds until a batch goes again unacked")
     options = parser.parse_args()
     options.data.mkdir(parents=True, exist_ok=True)
     start_logging("info", "agent")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -20,18 +24,37 @@ points:
 """
 
 
-def write_collector(folder: Path, login: Login, broker_port: int, *, web_port: int, plan: str = PLAN) -> Path:
-    """A collector.yaml with its plan, in the folder; the file's path."""
+Settings = Mapping[str, Mapping[str, Any]]
+"""By section of ``collector.yaml``."""
+
+
+def write_collector(
+    folder: Path,
+    login: Login,
+    broker_port: int,
+    *,
+    web_port: int,
+    plan: str = PLAN,
+    settings: Settings | None = None,
+) -> Path:
+    """A collector.yaml with its plan, in the folder; the file's path. ``settings`` come on top of what a
+    test needs anyway.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.yaml").write_text(plan)
+    broker: dict[str, Any] = {"port": broker_port, "keepalive": "5s"}
+    if login.username:
+        broker |= {"username": login.username, "password": login.password}
+    sections: dict[str, Any] = {
+        "collector": {"data": f"{folder}/collector", "plan": "plan.yaml"},
+        "broker": broker,
+        "web": {"port": web_port},
+        "review": {"every": "5s"},
+    }
+    for name, section in (settings or {}).items():
+        sections[name] = {**sections.get(name, {}), **section}
     config = folder / "collector.yaml"
-    credential = f"username: {login.username}\n  password: {login.password}" if login.username else ""
-    config.write_text(
-        f"collector: {{data: {folder}/collector, plan: plan.yaml}}\n"
-        f"broker:\n  port: {broker_port}\n  keepalive: 5s\n  {credential}\n"
-        f"web: {{port: {web_port}}}\n"
-        "review: {every: 5s}\n"
-    )
+    config.write_text(json.dumps(sections, indent=2))  # which is YAML too
     return config
 
 
@@ -47,14 +70,26 @@ class CollectorProcess(ServerProcess):
         broker_port: int,
         *,
         plan: str = PLAN,
+        settings: Settings | None = None,
         command: tuple[str, ...] = ("-m", "setpoint", "collector", "run"),
     ) -> None:
         self.web_port = free_port()
         self.data = folder / "collector"
-        config = write_collector(folder, login, broker_port, web_port=self.web_port, plan=plan)
+        config = write_collector(
+            folder, login, broker_port, web_port=self.web_port, plan=plan, settings=settings
+        )
         super().__init__(
             [sys.executable, *command, "--config", config], port=self.web_port, log=folder / "collector.log"
         )
+
+    def metric(self, name: str) -> float:
+        """One of its own numbers, as Prometheus would read it. OSError when it does not answer."""
+        address = f"http://127.0.0.1:{self.web_port}/metrics"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            for line in answer.read().decode().splitlines():
+                if line.startswith(f"{name} "):
+                    return float(line.split()[1])
+        raise AssertionError(f"the collector does not tell {name}")
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         """The rows of a query on the store of a collector that is stopped."""
@@ -70,10 +105,20 @@ class NumberedAgent(ServerProcess):
     name = "numbered agent"
 
     def __init__(
-        self, folder: Path, login: Login, port: int, *, until: int, rate: float = 1000, name: str = "numbers"
+        self,
+        folder: Path,
+        login: Login,
+        port: int,
+        *,
+        until: int,
+        rate: float = 1000,
+        name: str = "numbers",
+        per_batch: int = 250,
+        resend_s: float = 5,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.data = folder
+        self.host_tag = name
         argv = [
             sys.executable,
             "-m",
@@ -84,6 +129,7 @@ class NumberedAgent(ServerProcess):
             name,
         ]
         argv += ["--port", str(port), "--until", str(until), "--rate", str(rate)]
+        argv += ["--per-batch", str(per_batch), "--resend", str(resend_s)]
         if login.username and login.password:
             argv += ["--username", login.username, f"--password={login.password}"]
         super().__init__(
@@ -93,6 +139,12 @@ class NumberedAgent(ServerProcess):
     @property
     def finished(self) -> bool:
         return (self.data / "finished").exists()
+
+    @property
+    def emitted(self) -> int:
+        """How many batches it has put into its outbox, or is about to."""
+        intents = [line for line in (self.data / "journal").read_text().splitlines() if line.endswith("]")]
+        return int(json.loads(intents[-1])[2]) if intents else 0
 
 
 def numbers_by_count(collector: CollectorProcess, host: str = "numbers") -> dict[int, int]:

@@ -21,26 +21,35 @@ def taken(inbox: Inbox, max_bytes: int = 10**9) -> list[Incoming]:
 def test_messages_come_out_in_the_order_in_which_they_came() -> None:
     inbox = Inbox(10**6)
     messages = [message(b"x", n) for n in range(10)]
-    assert all(inbox.put(one) for one in messages)
+    for one in messages:
+        inbox.put(one)
     assert len(inbox) == 10
     assert taken(inbox) == messages
     assert len(inbox) == 0
 
 
-def test_what_does_not_fit_is_dropped_and_counted_and_the_rest_stays() -> None:
+def test_the_oldest_make_room_and_are_counted() -> None:
     inbox = Inbox(10_000)
-    large, small = message(b"x" * 6_000, 1), message(b"y", 3)
-    assert inbox.put(large)
-    assert not inbox.put(message(b"x" * 6_000, 2))
-    assert inbox.put(small)
+    messages = [message(b"x" * size, n) for n, size in enumerate((3_000, 3_000, 3_000, 5_000))]
+    for one in messages:
+        inbox.put(one)
+    assert inbox.dropped_messages == 2
+    assert taken(inbox) == messages[2:]
+    assert inbox.bytes == 0
+
+
+def test_a_message_above_the_size_of_the_queue_drops_itself_and_nothing_else() -> None:
+    inbox = Inbox(10_000)
+    inbox.put(message(b"x", 1))
+    inbox.put(message(b"x" * 10_000, 2))
     assert inbox.dropped_messages == 1
-    assert taken(inbox) == [large, small]
+    assert [one.received_ms for one in taken(inbox)] == [1]
 
 
 def test_what_was_taken_makes_room() -> None:
     inbox = Inbox(10_000)
     for n in range(50):
-        assert inbox.put(message(b"x" * 6_000, n))
+        inbox.put(message(b"x" * 6_000, n))
         assert len(taken(inbox)) == 1
     assert (inbox.bytes, inbox.dropped_messages) == (0, 0)
 
@@ -76,13 +85,15 @@ def test_a_group_is_waited_for() -> None:
 def test_many_tiny_messages_do_not_take_more_memory_than_is_allowed() -> None:
     """Empty ones too cost a tuple, a topic and a place in the queue."""
     inbox = Inbox(100_000)
-    room = [message(b"", n) for n in range(10_000) if inbox.put(message(b"", n))]
-    cost = sum(sys.getsizeof(one) + sys.getsizeof(one.topic) for one in room)
-    assert 100 < len(room) < 1_000
-    assert cost < 200_000
-    assert inbox.dropped_messages == 10_000 - len(room)
+    for n in range(10_000):
+        inbox.put(message(b"", n))
+    room = len(inbox)
+    one = message(b"")
+    assert 100 < room < 1_000
+    assert room * (sys.getsizeof(one) + sys.getsizeof(one.topic)) < 200_000
+    assert inbox.dropped_messages == 10_000 - room
     # Nor is a group of them without end.
-    assert len(taken(inbox, 10_000)) < len(room)
+    assert len(taken(inbox, 10_000)) < room
     while len(inbox):
         taken(inbox, 10_000)
     assert inbox.bytes == 0
