@@ -39,6 +39,22 @@ class AnswerError(SessionError):
     """An answer came, and it cannot be used: an error-status, or what no device should send."""
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long, how often and how much a device is asked.
+
+    ``timeout_s``: for one answer; each of the ``retries`` gets as long again. ``deadline_s``: for one call of
+    a session. ``max_rows``: of one table. ``max_repetitions``: rows asked for at once; devices that cannot
+    do that are asked for fewer.
+    """
+
+    timeout_s: float = 2.0
+    retries: int = 1
+    deadline_s: float = 30.0
+    max_rows: int = 100_000
+    max_repetitions: int = 30
+
+
 @dataclass(slots=True)
 class Cost:
     """What was asked so far: requests sent (retries too) and variable bindings received."""

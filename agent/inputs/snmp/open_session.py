@@ -1,0 +1,78 @@
+"""Opens a session to a device: finds its address, and the engine that can talk to it."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Literal
+
+from agent.inputs.connection import Address, LookupFailed, Resolver
+from agent.inputs.snmp.asking import DeviceSession, Engine
+from agent.inputs.snmp.credentials import Credentials
+from agent.inputs.snmp.session import NoAnswerError, RefusedError, Session, SessionError, Timing
+
+EngineName = Literal["auto", "gufo", "pysnmp"]
+
+_SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
+
+
+async def open_session(
+    address: str,
+    port: int,
+    credentials: Credentials,
+    engine: EngineName,
+    timing: Timing,
+    resolver: Resolver,
+) -> Session:
+    """A session with the device. ``address`` is a number or a name; of a name that has several addresses,
+    the first that answers is taken.
+
+    ``auto`` takes gufo-snmp, and pysnmp for SNMPv3 contexts and where gufo-snmp is not installed.
+    NoAnswerError when the name has no address, or none of several answers.
+    """
+    try:
+        addresses = await resolver.lookup(address, port)
+    except LookupFailed as error:
+        raise NoAnswerError(str(error)) from None
+    if len(addresses) == 1:
+        return await _open(addresses[0], credentials, engine, timing)
+    failure: SessionError = NoAnswerError(f"no address for {address}")
+    for one in addresses:
+        try:
+            session = await _open(one, credentials, engine, timing)
+        except NoAnswerError as error:
+            failure = error
+            continue
+        try:
+            await session.get([_SYS_UPTIME])
+        except NoAnswerError as error:
+            failure = error
+            await session.close()
+        except SessionError:
+            return session  # somebody is there; what is wrong shows at the next question
+        except BaseException:
+            await session.close()
+            raise
+        else:
+            return session
+    raise failure
+
+
+async def _open(address: Address, credentials: Credentials, engine: EngineName, timing: Timing) -> Session:
+    return DeviceSession(
+        await _engine(address, credentials, engine, timing), timing, bulk=credentials.version != "v1"
+    )
+
+
+async def _engine(address: Address, credentials: Credentials, engine: EngineName, timing: Timing) -> Engine:
+    if engine == "auto":
+        has_gufo = importlib.util.find_spec("gufo") is not None
+        engine = "gufo" if has_gufo and not credentials.context else "pysnmp"
+    if engine == "gufo":
+        if credentials.context:
+            raise RefusedError("gufo-snmp knows no contexts; use the engine pysnmp")
+        from agent.inputs.snmp.gufo import GufoEngine
+
+        return GufoEngine(address, credentials, timing)
+    from agent.inputs.snmp.pysnmp_session import PysnmpEngine
+
+    return await PysnmpEngine.open(address, credentials, timing)
