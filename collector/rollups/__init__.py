@@ -1,0 +1,1 @@
+"""Rollups: what every hour showed of every planned subject, kept for years."""
