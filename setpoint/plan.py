@@ -15,16 +15,29 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from setpoint.calendars import Calendar
 from setpoint.config import ConfigError, Loaded, Problem, child, item, parse, read_text, suggest
 from setpoint.limits import Comparison, Limits, Statistic, Target, disorder
-from setpoint.plan_file import Approval, Condition, Objective, Override, Period, PlanFile, PointEntry
+from setpoint.maintenance import HOST_TAGS, Maintenance
+from setpoint.plan_file import (
+    RATIO_IS_OF_A_PERIOD,
+    Approval,
+    Condition,
+    Objective,
+    Override,
+    Period,
+    PlanFile,
+    PointEntry,
+)
+from setpoint.plan_hosts import dependencies, unnamed_hosts
 from setpoint.plan_match import Groups, Pattern, Where, is_glob, wants
+from setpoint.plan_times import calendars_of, maintenance_of
 
 __all__ = [
     "Approval",
@@ -38,8 +51,6 @@ __all__ = [
     "load_plan",
     "parse_plan",
 ]
-
-_HOST_TAGS = frozenset({"host", "device"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,14 @@ class PlanPoint:
     limits: Limits
     """What holds where no override matches."""
     overrides: tuple[tuple[Where, Limits], ...]
+    percent_of: tuple[str, str] | None = None
+    """Measurement and field of the same subject that the value is set against, in per cent."""
+    ratio_to: tuple[str, str] | None = None
+    """What the metric is divided by, sum by sum. A counter (``rate``) counts with its increases."""
+    counter_bits: int | None = None
+    """How many bits the counter has, where its wrapping is to be told from a reset."""
+    calendar: Calendar | None = None
+    """When it is expected and judged; always, without one."""
 
     @property
     def metric(self) -> str:
@@ -138,6 +157,9 @@ class Plan:
     min_coverage: float
     objectives: tuple[Objective, ...]
     points: tuple[PlanPoint, ...]
+    maintenance: tuple[Maintenance, ...] = ()
+    depends_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For hosts and devices, by name, what they are behind: masked while all of that is silent."""
     hints: tuple[Problem, ...] = ()
 
 
@@ -162,14 +184,20 @@ class _Resolver:
         self._groups = Groups(self._file.groups, self._report)
         self._listed = self._groups.members()
         self._objectives = {objective.id for objective in self._file.objectives}
+        self._calendars = calendars_of(self._file)
 
     def plan(self, text: str) -> Plan:
         file = self._file
         self._check_unique("objectives", "objective", [objective.id for objective in file.objectives])
         self._check_unique("points", "point", [point.id for point in file.points])
         points = tuple(self._point(entry, item("points", n)) for n, entry in enumerate(file.points))
+        maintenance = maintenance_of(file, self._groups)
+        depends_on = dependencies(file, self._groups, self._report)
         if self._problems:
             raise ConfigError(self._problems)
+        wheres = [where for point in points for where in (point.where, point.expect or ())]
+        for path, message in unnamed_hosts(file, self._listed, wheres):
+            self._hints.append(self._source.problem(path, message))
         return Plan(
             title=file.plan,
             revision=file.revision,
@@ -182,6 +210,8 @@ class _Resolver:
             min_coverage=float(file.min_coverage),
             objectives=file.objectives,
             points=points,
+            maintenance=maintenance,
+            depends_on=depends_on,
             hints=tuple(self._hints),
         )
 
@@ -207,12 +237,17 @@ class _Resolver:
             tags = {tag: pattern for tag, pattern in entry.expect.items() if tag != "every"}
             expect = self._where(tags, child(path, "expect"))
         limits = _limits(entry)
-        self._check_limits(limits, path)
+        is_ratio = entry.ratio is not None
+        self._check_limits(limits, path, is_ratio=is_ratio)
         overrides = tuple(
-            self._override(override, limits, item(child(path, "overrides"), index))
+            self._override(override, limits, item(child(path, "overrides"), index), is_ratio=is_ratio)
             for index, override in enumerate(entry.overrides)
         )
-        measurement, _, field = entry.metric.partition(".")
+        metric = entry.metric if entry.ratio is None else entry.ratio.of
+        measurement, field = _split(metric or "")
+        if entry.when is not None and entry.when not in self._calendars:
+            hint = suggest(entry.when, self._calendars) or "; the plan has no calendars"
+            self._report(child(path, "when"), f'unknown calendar "{entry.when}"{hint}')
         bounds = entry.bounded or ((0.0, 100.0) if entry.unit in ("percent", "%") else None)
         min_coverage = self._file.min_coverage if entry.min_coverage is None else entry.min_coverage
         judged: dict[str, Any] = {
@@ -225,6 +260,14 @@ class _Resolver:
             "by": entry.by,
             "min_coverage": float(min_coverage),
         }
+        later = {
+            "percent_of": entry.percent_of and _split(entry.percent_of),
+            "ratio_to": entry.ratio and _split(entry.ratio.to),
+            "counter_bits": entry.counter,
+            "calendar": self._calendars.get(entry.when or ""),
+        }
+        # What a point does not use does not count: the hash of a point that is as it was stays as it was.
+        judged |= {key: value for key, value in later.items() if value is not None}
         return PlanPoint(
             id=entry.id,
             title=entry.title or entry.id,
@@ -243,7 +286,7 @@ class _Resolver:
         )
 
     def _where(self, patterns: Mapping[str, Pattern], path: str) -> Where:
-        for tag in _HOST_TAGS & patterns.keys():
+        for tag in frozenset(HOST_TAGS) & patterns.keys():
             pattern = patterns[tag]
             words = pattern if isinstance(pattern, list) else [pattern]
             for word in words:
@@ -259,12 +302,23 @@ class _Resolver:
             message = f'no group is called "{word}", so this is a name; did you mean the group "{near[0]}"?'
             self._hints.append(self._source.problem(path, message))
 
-    def _override(self, override: Override, base: Limits, path: str) -> tuple[Where, Limits]:
+    def _override(
+        self, override: Override, base: Limits, path: str, *, is_ratio: bool
+    ) -> tuple[Where, Limits]:
         limits = _limits(override, base)
-        self._check_limits(limits, path)
+        self._check_limits(limits, path, is_ratio=is_ratio)
         return self._where(override.where, child(path, "where")), limits
 
-    def _check_limits(self, limits: Limits, path: str) -> None:
+    def _check_limits(self, limits: Limits, path: str, *, is_ratio: bool) -> None:
+        if is_ratio:
+            for target in limits.targets:
+                if target.statistic != "mean":
+                    self._report(child(child(path, "target"), target.statistic), RATIO_IS_OF_A_PERIOD)
+            for key in ("warning", "critical", "good"):
+                # Of the point itself, its own keys have been said to be wrong.
+                if getattr(limits, key) is not None and "overrides" in path:
+                    self._report(child(path, key), RATIO_IS_OF_A_PERIOD)
+            return
         if limits.warning is not None and limits.critical is not None:
             levels = disorder(limits.warning, limits.critical)
             if levels is not None:
@@ -275,6 +329,11 @@ class _Resolver:
             needed = _missing_for(target, limits)
             if needed:
                 self._report(child(child(path, "target"), target.statistic), f"needs {needed}")
+
+
+def _split(metric: str) -> tuple[str, str]:
+    measurement, _, field = metric.partition(".")
+    return measurement, field
 
 
 def _missing_for(target: Target, limits: Limits) -> str:
@@ -307,8 +366,10 @@ def _definition_hash(
     limits: Limits,
     overrides: Sequence[tuple[Where, Limits]],
 ) -> str:
+    calendar: Calendar | None = judged.get("calendar")
     definition = {
         **judged,
+        **({"calendar": calendar.definition()} if calendar else {}),
         "where": _definition(where),
         "expect": None if expect is None else _definition(expect),
         "limits": msgspec.to_builtins(limits),

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from setpoint.calendars import LocalTime, Times, Weekly
 from setpoint.config import suggest
 from setpoint.limits import Comparison, Share, Statistic, Target
 from setpoint.plan_match import Pattern, is_glob
@@ -17,6 +18,8 @@ from setpoint.units import Duration
 Period = Literal["day", "week", "month", "quarter", "year"]
 Found = list[tuple[str, str]]
 """Problems: path below the struct, message."""
+
+RATIO_IS_OF_A_PERIOD = "does not go with ratio, which is judged over a period only: set target.mean"
 
 
 class Condition(msgspec.Struct, kw_only=True):
@@ -132,18 +135,37 @@ class Override(msgspec.Struct, kw_only=True):
         return found
 
 
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """Over a period, the sum of one field by the sum of another; both come in the same lines."""
+
+    of: str
+    to: str
+
+    def problems(self) -> Found:
+        found = _metric("of", self.of) + _metric("to", self.to)
+        if not found and self.of == self.to:
+            found.append(("to", f"expected another field than that of `of`, {self.of}"))
+        elif not found and self.of.partition(".")[0] != self.to.partition(".")[0]:
+            found.append(("to", f'expected a field of the same measurement as {self.of}, got "{self.to}"'))
+        return found
+
+
 class PointEntry(msgspec.Struct, kw_only=True):
     """One entry of ``points``: what is measured, of whom, and what is held."""
 
     id: str
     title: str = ""
     for_: tuple[str, ...] = msgspec.field(default=(), name="for")
-    metric: str
+    metric: str | None = None
+    ratio: Ratio | None = None
     where: dict[str, Pattern] = {}
     by: tuple[str, ...] | None = None
     expect: dict[str, Pattern] | None = None
     as_: Literal["rate"] | None = msgspec.field(default=None, name="as")
+    counter: Literal[32] | None = None
     scale: float = 1.0
+    percent_of: str | None = None
+    when: str | None = None
     unit: str = ""
     bounded: tuple[float, float] | None = None
     class_: Literal["technical", "process", "service"] | None = msgspec.field(default=None, name="class")
@@ -166,11 +188,10 @@ class PointEntry(msgspec.Struct, kw_only=True):
 
     def problems(self) -> Found:
         found = _name("id", self.id)
-        measurement, dot, field = self.metric.partition(".")
-        if not (measurement and dot and field):
-            found.append(
-                ("metric", f'expected measurement.field, such as cpu.usage_active, got "{self.metric}"')
-            )
+        found += _exactly_one(self, "metric", "ratio")
+        if self.metric is not None:
+            found += _metric("metric", self.metric)
+        found += self._problems_with_others()
         if self.scale == 0:
             found.append(("scale", "expected a number other than 0"))
         if self.bounded is not None and self.bounded[0] >= self.bounded[1]:
@@ -184,6 +205,26 @@ class PointEntry(msgspec.Struct, kw_only=True):
                 found.append(("expect.every", f'expected {Duration.expected}, got "{self.expect["every"]}"'))
             if not isinstance(self.expect["every"], str):
                 found.append(("expect.every", f"expected {Duration.expected}"))
+        return found
+
+    def _problems_with_others(self) -> Found:
+        """What is wrong in the keys that say how a value comes about from several."""
+        found: Found = []
+        if self.counter is not None and self.as_ != "rate":
+            found.append(("counter", "goes with as: rate only"))
+        if self.percent_of is not None:
+            malformed = _metric("percent_of", self.percent_of)
+            found += malformed
+            measurement = (self.metric or "").partition(".")[0]
+            if self.ratio is not None:
+                found.append(("percent_of", "goes with metric only; of a ratio, scale: 100 makes per cent"))
+            elif not malformed and self.by is None and self.percent_of.partition(".")[0] != measurement:
+                message = f"expected a field of {measurement}, or `by` with the tags that both have"
+                found.append(("percent_of", message))
+        if self.ratio is not None:
+            for key in ("warning", "critical", "good", "missing"):
+                if getattr(self, key) is not None:
+                    found.append((key, RATIO_IS_OF_A_PERIOD))
         return found
 
 
@@ -205,6 +246,54 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     on: datetime.date
 
 
+class CalendarEntry(msgspec.Struct, kw_only=True):
+    """Times that count, in the plan's time zone. ``extra``: what holds on a date instead, holiday or not."""
+
+    weekly: Weekly
+    holidays: tuple[datetime.date, ...] = ()
+    extra: dict[str, Times] = {}
+
+    def days(self) -> dict[datetime.date, Times]:
+        """``extra`` by its dates."""
+        return {datetime.date.fromisoformat(day): times for day, times in self.extra.items()}
+
+    def problems(self) -> Found:
+        found: Found = []
+        for day in self.extra:
+            try:
+                datetime.date.fromisoformat(day)
+            except ValueError:
+                found.append((f"extra.{day}", "expected a date such as 2026-10-10"))
+        return found
+
+
+class MaintenanceEntry(msgspec.Struct, kw_only=True):
+    """Planned downtime of hosts or devices: once, ``from`` and ``to``, or ``weekly``."""
+
+    hosts: Pattern
+    reason: str
+    from_: LocalTime | None = msgspec.field(default=None, name="from")
+    to: LocalTime | None = None
+    weekly: Weekly | None = None
+
+    def problems(self) -> Found:
+        found: Found = []
+        if not self.reason.strip():
+            found.append(("reason", "expected a reason"))
+        once = self.from_ is not None and self.to is not None
+        if (self.from_ is None) != (self.to is None) or once == (self.weekly is not None):
+            found.append(("", "expected from and to, or weekly"))
+        if self.from_ and self.to and self.from_.wall() >= self.to.wall():
+            found.append(("to", f"expected a time after from, {self.from_}, got {self.to}"))
+        return found
+
+
+class HostEntry(msgspec.Struct, kw_only=True):
+    """What is known of a host or device."""
+
+    depends_on: tuple[str, ...] = ()
+
+
 class PlanFile(msgspec.Struct, kw_only=True):
     """The plan as it is written."""
 
@@ -217,6 +306,9 @@ class PlanFile(msgspec.Struct, kw_only=True):
     min_coverage: Share = Share(0.9)
     objectives: tuple[Objective, ...] = ()
     groups: dict[str, Pattern] = {}
+    hosts: dict[str, HostEntry] = {}
+    calendars: dict[str, CalendarEntry] = {}
+    maintenance: tuple[MaintenanceEntry, ...] = ()
     points: tuple[PointEntry, ...] = ()
 
     def problems(self) -> Found:
@@ -231,6 +323,13 @@ class PlanFile(msgspec.Struct, kw_only=True):
             if is_glob(name) or not name:
                 found.append(("groups", f'expected a group name without *, ? and [, got "{name}"'))
         return found
+
+
+def _metric(key: str, text: str) -> Found:
+    measurement, dot, field = text.partition(".")
+    if measurement and dot and field:
+        return []
+    return [(key, f'expected measurement.field, such as cpu.usage_active, got "{text}"')]
 
 
 def _exactly_one(struct: msgspec.Struct, *keys: str) -> Found:

@@ -240,6 +240,13 @@ def test_what_is_no_share_is_refused(text: str) -> None:
         ("bounded: [1, 1]", ".bounded: expected the low bound first, then a higher one"),
         ("by: []", ".by: expected at least one tag, got an empty list"),
         ("for: [x]", '.for[0]: unknown objective "x"; the plan has no objectives'),
+        ("counter: 32", ".counter: goes with as: rate only"),
+        ("as: rate, counter: 31", ".counter: expected 32, got number 31"),
+        ("percent_of: speed",
+         '.percent_of: expected measurement.field, such as cpu.usage_active, got "speed"'),
+        ("percent_of: n.speed", ".percent_of: expected a field of m, or `by` with the tags that both have"),
+        ("ratio: {of: a.x, to: a.y}", ": expected exactly one of metric, ratio, got metric and ratio"),
+        ("when: office", '.when: unknown calendar "office"; the plan has no calendars'),
         ("as: rates", '.as: expected "rate", got text "rates"'),
     ],
 )  # fmt: skip
@@ -249,10 +256,10 @@ def test_what_is_said_of_a_wrong_point(keys: str, problem: str) -> None:
 
 
 def test_what_is_said_of_a_wrong_head() -> None:
-    assert wrong("plan: P\nrevision: -1\nsite: a/b\ntimezone: Asia/Shangai\ncalendars: {}\n") == [
+    assert wrong("plan: P\nrevision: -1\nsite: a/b\ntimezone: Asia/Shangai\ncolours: {}\n") == [
         "plan.yaml:2: revision: expected at least 0, got number -1",
-        'plan.yaml:5: unknown key "calendars", known are: approved, groups, min_coverage, objectives, plan, '
-        "points, review, revision, site, timezone",
+        'plan.yaml:5: unknown key "colours", known are: approved, calendars, groups, hosts, maintenance, '
+        "min_coverage, objectives, plan, points, review, revision, site, timezone",
     ]
     assert wrong("plan: P\nrevision: 1\nsite: a/b\ntimezone: Asia/Shangai\n") == [
         "plan.yaml:3: site: expected 1 to 128 letters, digits, dots, hyphens or underscores, beginning with "
@@ -262,6 +269,128 @@ def test_what_is_said_of_a_wrong_head() -> None:
     for zone in ("", "../etc/passwd", "Asia", "/etc/localtime"):
         (found,) = wrong(f"plan: P\nrevision: 1\ntimezone: '{zone}'")
         assert found.startswith(f'plan.yaml:3: timezone: unknown time zone "{zone}"')
+
+
+PERIOD_ONLY = "does not go with ratio, which is judged over a period only: set target.mean"
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("", ": expected exactly one of metric, ratio, got none"),
+        ("ratio: {of: a.x, to: a}",
+         '.ratio.to: expected measurement.field, such as cpu.usage_active, got "a"'),
+        ("ratio: {of: a.x, to: a.x}", ".ratio.to: expected another field than that of `of`, a.x"),
+        ("ratio: {of: a.x, to: b.x}",
+         '.ratio.to: expected a field of the same measurement as a.x, got "b.x"'),
+        ("ratio: {of: a.x, to: a.y}, percent_of: a.z",
+         ".percent_of: goes with metric only; of a ratio, scale: 100 makes per cent"),
+        *((f"ratio: {{of: a.x, to: a.y}}, {key}: {{above: 1}}", f".{key}: {PERIOD_ONLY}")
+          for key in ("warning", "critical", "good")),
+        ("ratio: {of: a.x, to: a.y}, missing: bad", f".missing: {PERIOD_ONLY}"),
+        ("ratio: {of: a.x, to: a.y}, target: {p95: {at_most: 1}}", f".target.p95: {PERIOD_ONLY}"),
+        ("ratio: {of: a.x, to: a.y}, overrides: [{where: {host: a}, warning: {above: 1}}]",
+         f".overrides[0].warning: {PERIOD_ONLY}"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_wrong_ratio(keys: str, problem: str) -> None:
+    (found,) = wrong(f"plan: P\nrevision: 1\npoints:\n- {{id: p, {keys}}}")
+    assert found.startswith(f"plan.yaml:4: points[0]{problem}")
+
+
+def test_a_ratio_and_a_share_name_another_metric() -> None:
+    parts = plan("- {id: p, ratio: {of: parts.hits, to: parts.requests}, target: {mean: {at_least: 0.95}}}")
+    assert (parts.points[0].metric, parts.points[0].ratio_to) == ("parts.hits", ("parts", "requests"))
+    port = point("as: rate, counter: 32, scale: 8, percent_of: m.speed")
+    assert (port.percent_of, port.counter_bits, port.rate, port.scale) == (("m", "speed"), 32, True, 8)
+    assert point("by: [host], percent_of: n.speed").percent_of == ("n", "speed")
+
+
+# -- calendars, maintenance, hosts -----------------------------------------------------------------
+
+TIMES = """\
+timezone: Asia/Shanghai
+groups: {core: [sw-1, sw-2], web: ["web-*"]}
+hosts:
+  sw-3: {depends_on: [core]}
+  pdu-1: {}
+calendars:
+  office: {weekly: "Mon-Fri 08:00-18:00", holidays: [2026-10-01], extra: {2026-10-10: "09:00-12:00"}}
+maintenance:
+  - {hosts: core, from: 2026-10-03 22:00, to: 2026-10-04 02:00, reason: New firmware}
+  - {hosts: [web, not: web-1], weekly: "Sun 02:00-04:00", reason: Updates}
+"""
+SHANGHAI_MIDNIGHT = 1_790_784_000_000
+"""1 October 2026"""
+HOUR = 3_600_000
+
+
+def test_a_calendar_is_in_the_time_zone_of_the_plan() -> None:
+    office = plan("- {id: p, metric: m.f, when: office}", TIMES).points[0].calendar
+    assert office is not None
+    day = 24 * HOUR
+    assert office.spans(SHANGHAI_MIDNIGHT, SHANGHAI_MIDNIGHT + 2 * day) == (
+        (SHANGHAI_MIDNIGHT + day + 8 * HOUR, SHANGHAI_MIDNIGHT + day + 18 * HOUR),
+    )
+    assert office.contains(SHANGHAI_MIDNIGHT + 9 * day + 11 * HOUR)
+
+
+def test_maintenance_is_of_hosts_and_of_what_they_measure() -> None:
+    once, weekly = plan("- {id: p, metric: m.f}", TIMES).maintenance
+    assert once.concerns({"host": "mon-01", "device": "sw-2"})
+    assert once.concerns({"host": "sw-1"})
+    assert not once.concerns({"host": "mon-01", "name": "sw-1"})
+    assert weekly.concerns({"host": "web-2"})
+    assert not weekly.concerns({"host": "web-1"})
+    week = (SHANGHAI_MIDNIGHT, SHANGHAI_MIDNIGHT + 7 * 24 * HOUR)
+    saturday = SHANGHAI_MIDNIGHT + 2 * 24 * HOUR
+    assert once.spans(*week) == ((saturday + 22 * HOUR, saturday + 26 * HOUR),)
+    assert weekly.spans(*week) == ((saturday + 26 * HOUR, saturday + 28 * HOUR),)
+    assert once.spans(saturday, saturday + 23 * HOUR) == ((saturday + 22 * HOUR, saturday + 23 * HOUR),)
+    assert (once.reason, weekly.reason) == ("New firmware", "Updates")
+
+
+def test_maintenance_is_no_part_of_what_a_point_is() -> None:
+    usual = plan("- {id: p, metric: m.f}").points[0].definition_hash
+    assert plan("- {id: p, metric: m.f}", TIMES).points[0].definition_hash == usual
+
+
+def test_a_host_depends_on_others_by_name_or_group() -> None:
+    read = plan("- {id: p, metric: m.f, expect: {device: [sw-3, not: x]}}", TIMES)
+    assert read.depends_on == {"sw-3": ("sw-1", "sw-2")}
+    assert [str(hint) for hint in read.hints] == [
+        'plan.yaml:7: hosts.pdu-1: no group and no point names a host or device "pdu-1"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "problem"),
+    [
+        ("hosts: {a: {depends_on: [b]}, b: {depends_on: [c]}, c: {depends_on: [b]}}",
+         "hosts.b.depends_on: a host cannot depend on itself: b -> c -> b"),
+        ("hosts: {a: {depends_on: [a]}}", "hosts.a.depends_on: a host cannot depend on itself: a -> a"),
+        ("hosts: {a: {depends_on: ['b*']}}",
+         'hosts.a.depends_on[0]: expected the name of a host, a device or a group, got "b*"'),
+        ("calendars: {c: {weekly: Mon}}",
+         'calendars.c.weekly: expected times of the week such as "Mon-Fri 08:00-18:00, Sat 09:00-12:00", '
+         'got "Mon"'),
+        ("calendars: {c: {weekly: 'Mon 08:00-09:00', extra: {soon: '08:00-09:00'}}}",
+         "calendars.c.extra.soon: expected a date such as 2026-10-10"),
+        ("maintenance: [{hosts: a, reason: x}]", "maintenance[0]: expected from and to, or weekly"),
+        ("maintenance: [{hosts: a, reason: x, from: 2026-10-01 08:00}]",
+         "maintenance[0]: expected from and to, or weekly"),
+        ("maintenance: [{hosts: a, reason: ' ', weekly: 'Mon 08:00-09:00'}]",
+         "maintenance[0].reason: expected a reason"),
+        ("maintenance: [{hosts: a, reason: x, from: 2026-10-01 08:00, to: 2026-10-01 08:00}]",
+         "maintenance[0].to: expected a time after from, 2026-10-01 08:00, got 2026-10-01 08:00"),
+        ("maintenance: [{hosts: a, reason: x, from: 2026-10-01, to: 2026-10-02 08:00}]",
+         'maintenance[0].from: expected a local time such as 2026-10-03 22:00, got "2026-10-01"'),
+        ("maintenance: [{hosts: {group: g}, reason: x, weekly: 'Mon 08:00-09:00'}]",
+         'maintenance[0].hosts.group: unknown group "g"; the plan has no groups'),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_wrong_times_and_hosts(head: str, problem: str) -> None:
+    assert wrong(f"plan: P\nrevision: 1\n{head}\n") == [f"plan.yaml:3: {problem}"]
 
 
 def test_a_metric_without_a_field_is_said() -> None:
@@ -406,6 +535,7 @@ def test_the_definition_hash_changes_with_what_is_judged() -> None:
         return point(keys, head % members).definition_hash
 
     base = "where: {host: g, cpu: [x, y]}, warning: {above: 1}"
+    calendar = (head % "a, b") + "\ncalendars: {c: {weekly: Mon %s}}"
     same = [
         definition(base, "b, a"),
         definition("warning: {above: 1.0}, where: {cpu: [y, x], host: g}"),
@@ -433,7 +563,14 @@ def test_the_definition_hash_changes_with_what_is_judged() -> None:
                 "unit: percent",
                 "by: [host]",
                 "min_coverage: 0.5",
+                "as: rate, counter: 32",
+                "percent_of: m.speed",
+                "percent_of: m.other",
             )
+        ),
+        *(
+            plan(f"- {{id: p, metric: m.f, {base}, when: c}}", calendar % times).points[0].definition_hash
+            for times in ("08:00-09:00", "08:00-10:00")
         ),
     ]
     assert len({definition(base), *different}) == len(different) + 1
