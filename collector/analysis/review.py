@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from collector.analysis.proposals import Proposal
 from collector.analysis.statistics import Statistics
 from collector.store.base import SeriesSeen
 from setpoint.plan import Limits, Plan, PlanPoint
@@ -39,6 +40,10 @@ class SubjectReview:
     named: bool
     since_ms: int
     last_ms: int | None
+    proposal: Proposal | None = None
+    """A setting that fits its history, where its levels look wrong. It is made of more than the window, and
+    not at once for everybody: None says nothing.
+    """
 
 
 @dataclass(frozen=True, slots=True)
