@@ -61,9 +61,13 @@ class Agents:
 
     def restore(self, names: Iterable[tuple[str, int, int]]) -> None:
         """Makes agents known by (name, first, last) of readings that are in the store already."""
+        known: dict[str, list[AgentState]] = {}
+        for agent in self.all():
+            known.setdefault(agent.name, []).append(agent)
         for name, first_ms, last_ms in names:
-            agent = self.get("", name)
-            agent.first_ms, agent.last_ms = first_ms, last_ms
+            for agent in known.get(name) or [self.get("", name)]:
+                agent.first_ms = min(first_ms, agent.first_ms or first_ms)
+                agent.last_ms = max(last_ms, agent.last_ms or last_ms)
 
     def all(self) -> Sequence[AgentState]:
         """All agents, by site and name. May be called from any thread."""

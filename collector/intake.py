@@ -16,7 +16,7 @@ from collector.decode import Decoded, Decoder
 from collector.inbox import Incoming
 from collector.rejected import RejectedEntry, RejectedFolder
 from collector.series import SeriesTable
-from collector.store.base import Batch, Store, StoreUnavailable, WriteResult
+from collector.store.base import Batch, NewestSample, Store, StoreUnavailable, WriteResult
 from setpoint.ack import Ack, RejectedBatch
 from setpoint.batch_header import BatchHeader, parse_header, split_header
 
@@ -132,6 +132,11 @@ class Intake:
         async with self._taking:
             written = await self._write_all(messages)
         return lambda: self._confirm(written)
+
+    async def take_over(self, found: Sequence[NewestSample]) -> None:
+        """Makes the series table know what other collectors have written."""
+        async with self._table:
+            await asyncio.to_thread(self._series.take_over, found)
 
     async def _write_all(self, messages: Sequence[tuple[Origin, Incoming]]) -> _Written:
         written = _Written()

@@ -55,6 +55,7 @@ class Receiver:
         *,
         name: str,
         sources: Sequence[Source] = (),
+        share: str = "",
         group_bytes: int = 8_000_000,
     ) -> None:
         self._broker = broker
@@ -63,6 +64,7 @@ class Receiver:
         self._agents = agents
         self._name = name
         self._sources = sources
+        self._share = share
         self._group_bytes = group_bytes
         self._client: aiomqtt.Client | None = None
         self._acking: set[asyncio.Task[None]] = set()
@@ -105,13 +107,19 @@ class Receiver:
             tls_context=self._broker.tls_context(),
             keepalive=max(1, int(self._broker.keepalive.seconds)),
             # Nothing has to wait at the broker: what is not acked comes again from its outbox. Other
-            # publishers have no outbox, so for them the broker keeps what comes while we are away.
-            clean_session=not self._sources,
+            # publishers have no outbox, so for them the broker keeps what comes while we are away; but not
+            # where another collector of the same share can take it meanwhile.
+            clean_session=not self._sources or bool(self._share),
             queue_type=lambda maxsize: _Bridge(self),  # type: ignore[arg-type]  # noqa: ARG005
             max_inflight_messages=1000,
         ) as client:
             client.pending_calls_threshold = 100_000
-            topics = [subscription("readings"), subscription("status"), *(s.topic for s in self._sources)]
+            # Every collector knows how every agent is; only readings are shared.
+            topics = [
+                subscription("readings", share=self._share or None),
+                subscription("status"),
+                *(f"$share/{self._share}/{s.topic}" if self._share else s.topic for s in self._sources),
+            ]
             granted: Sequence[int | ReasonCode] = await client.subscribe([(topic, 1) for topic in topics])
             for topic, code in zip(topics, granted, strict=True):
                 if (code if isinstance(code, int) else code.value) >= 0x80:  # a refusal, in MQTT 3.1.1

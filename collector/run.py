@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector.agents import Agents
+from collector.analysis.review import Window
 from collector.attempts import Attempts
 from collector.decode import Decoder, Limits
 from collector.inbox import Inbox, Incoming
@@ -24,6 +25,7 @@ from collector.reviewer import Reviewer
 from collector.self_metrics import self_lines
 from collector.series import SeriesTable
 from collector.settings import CollectorSettings
+from collector.sharing import Sharing
 from collector.store.base import StoreUnavailable
 from collector.store.duckdb import DuckDBStore, QueryError
 from collector.store.open import open_store
@@ -36,6 +38,9 @@ log = logging.getLogger(__name__)
 
 _NOW_EVERY_S = 3.0
 _SELF_EVERY_S = 10.0
+_OTHERS_EVERY_S = 10.0
+# How old a reading may be at most to be seen before the next review, which looks at all of its period.
+_OTHERS_BACK_MS = 600_000
 _EXPIRE_EVERY_S = 3600.0
 # A review may take this share of the time at most: a large site is reviewed less often, not all the time.
 _REVIEW_SHARE = 0.1
@@ -97,10 +102,13 @@ class Collector:
             self.agents,
             name=settings.collector.name,
             sources=settings.sources,
+            share=settings.collector.share,
             group_bytes=receive.group,
         )
         self.reviewer = Reviewer(plan, self.store, self.series, self.agents, self.register)
         self.now = Now(plan, self.series)
+        self.reviews = settings.review.enabled
+        self._sharing = Sharing(settings.collector.name, self.store, self.series, self.agents, self.intake)
         self.started_ms = now_ms()
         self.last_review_ms: int | None = None
         self.review_s = 0.0
@@ -146,11 +154,13 @@ class Collector:
         jobs: list[Coroutine[Any, Any, None]] = [
             self.receiver.run(stop),
             serve(app, web.listen, web.port, stop),
-            _repeat(stop, _NOW_EVERY_S, self._tick),
             _repeat(stop, _SELF_EVERY_S, self._measure_self),
             _repeat(stop, _EXPIRE_EVERY_S, self._expire),
-            self._review_again_and_again(stop),
         ]
+        if self.reviews:
+            jobs += [_repeat(stop, _NOW_EVERY_S, self._tick), self._review_again_and_again(stop)]
+            if self._settings.collector.share:
+                jobs.append(self._look_at_others_again_and_again(stop))
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -199,24 +209,51 @@ class Collector:
             if not await _pause(stop, min(pauses.pop(0), usual) if pauses else usual):
                 return
             try:
+                if self._settings.collector.share:
+                    await self._sharing.look(self._windows(now_ms())[-1].start_ms, self._hosts)
                 await asyncio.to_thread(self.review)
-                self.review_error = ""
+                self.review_error = self._two_reviewers()
             except (QueryError, StoreUnavailable) as error:
                 # Out of memory on a large period, or a server that is away: storing goes on or waits by
                 # itself, and the health says so.
                 self.review_error = f"the review failed: {error}"
                 log.error("%s", self.review_error)
 
+    def _two_reviewers(self) -> str:
+        others = self._sharing.other_reviewers(now_ms()) if self._settings.collector.share else []
+        if not others:
+            return ""
+        error = f"reviewed as well by {', '.join(others)}: set review.enabled to false on all but one"
+        log.error("%s", error)
+        return error
+
+    async def _look_at_others_again_and_again(self, stop: asyncio.Event) -> None:
+        """What is shown as present is as old as this, where others have written it."""
+        took_s = 0.0
+        while await _pause(stop, max(_OTHERS_EVERY_S, took_s / _REVIEW_SHARE)):
+            try:
+                took_s = await self._sharing.look(now_ms() - _OTHERS_BACK_MS, self._hosts)
+            except StoreUnavailable as error:
+                log.warning("what other collectors have written is not seen for now: %s", error)
+
+    def _windows(self, now: int) -> list[Window]:
+        """What is to be judged: the running period, and then the last one, once after it is over."""
+        windows = [running_window(self._plan.review, self._zone, now)]
+        last = last_window(self._plan.review, self._zone, now)
+        if self._judged != last.label and now >= last.end_ms + _LATE_MS:
+            windows.append(last)
+        return windows
+
     def review(self) -> None:
         """Judges the running period, and the last one once after it is over."""
         now = now_ms()
         began = time.monotonic()
-        last = last_window(self._plan.review, self._zone, now)
-        if self._judged != last.label and now >= last.end_ms + _LATE_MS:
+        running, *over = self._windows(now)
+        for last in over:
             if any(first < last.end_ms for first in self.register.planned_since().values()):
                 self.reviewer.review(last, now)
             self._judged = last.label
-        self.reviewer.review(running_window(self._plan.review, self._zone, now), now)
+        self.reviewer.review(running, now)
         self.review_s = time.monotonic() - began
         self.last_review_ms = now
 

@@ -35,6 +35,7 @@ def self_values(collector: Collector) -> dict[str, FieldValue]:
         "ignored_messages": collector.receiver.ignored_messages,
         "series": len(collector.series),
         "connected": int(collector.receiver.connected),
+        "reviews": int(collector.reviews),
         "review_s": round(collector.review_s, 3),
         "cpu_s": round(cpu.user + cpu.system, 3),
         "rss_bytes": process.memory_info().rss,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from collector.store.base import SeriesKey
+from collector.store.base import NewestSample, SeriesKey
 from setpoint.reading import FieldValue
 
 _Number = TypeVar("_Number", bound=np.generic)
@@ -101,6 +102,26 @@ class SeriesTable:
         if number != len(self._entries):
             raise ValueError(f"series {key} is number {number} in the store, expected {len(self._entries)}")
         self.add(key, type_, first_ms, dict(key.tags).get("host", ""))
+
+    def take_over(self, found: Iterable[NewestSample]) -> None:
+        """Adds series that the store has and the table has not, and observes their newest values; for the
+        limits they count for their ``host``.
+        """
+        numbers, times, values = [], [], []
+        for key, first_ms, last_ms, value, text in found:
+            number = self._numbers.get(key)
+            if number is None:
+                number = self.add(
+                    key, "text" if text else "unknown", first_ms, dict(key.tags).get("host", "")
+                )
+            elif first_ms < self._entries[number].first_ms:
+                self._entries[number] = self._entries[number]._replace(first_ms=first_ms)
+            if not math.isnan(value):
+                numbers.append(number)
+                times.append(last_ms)
+                values.append(value)
+        if numbers:
+            self.observe(np.array(numbers, np.int32), np.array(times, np.int64), np.array(values, np.float64))
 
     def settle_type(self, number: int, type_: FieldType) -> None:
         """Gives its type to a series whose type was unknown."""

@@ -19,17 +19,22 @@ from setpoint.units import Duration, Size
 
 class CollectorIdentity(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """``name`` tells collectors apart at the broker, and is the tag ``host`` of what the collector measures
-    of itself; ``data`` is the folder of store and register; ``plan`` is the plan's file.
+    of itself; ``data`` is the folder of store and register; ``plan`` is the plan's file. ``share``: the name
+    of a group of collectors that take turns with the readings and write to one store (docs/scaling.md); each
+    has a name of its own, and one of them reviews.
     """
 
     name: str = "collector"
     data: str = "data/collector"
     plan: str = "config/plan.yaml"
+    share: str = ""
 
     def problems(self) -> Sequence[tuple[str, str]]:
-        return (
-            [] if is_name(self.name) else [("name", f'expected letters, digits, ". _ -", got "{self.name}"')]
-        )
+        return [
+            (key, f'expected letters, digits, ". _ -", got "{name}"')
+            for key, name in (("name", self.name), ("share", self.share))
+            if not is_name(name) and (name or key == "name")
+        ]
 
 
 class Source(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -67,9 +72,12 @@ class WebSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ReviewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """``every``: how often the running period is looked at again."""
+    """``every``: how often the running period is looked at again. ``enabled``: false for all but one of the
+    collectors that share the readings; the findings and the present state are with that one.
+    """
 
     every: Duration = Duration(60_000)
+    enabled: bool = True
 
 
 class GrafanaSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -101,6 +109,15 @@ class CollectorSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     web: WebSettings = msgspec.field(default_factory=WebSettings)
     grafana: GrafanaSettings = msgspec.field(default_factory=GrafanaSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        if self.collector.share and isinstance(self.store, DuckDBSettings):
+            text = (
+                "expected the engine influxdb or victoriametrics in store: a DuckDB file has one owner, so "
+                "collectors cannot share the readings"
+            )
+            return [("collector.share", text)]
+        return []
 
 
 def load_settings(path: Path) -> Loaded[CollectorSettings]:

@@ -58,6 +58,7 @@ _HELP = {
     "queue_bytes": "Bytes that wait for the store.",
     "series": "Series that are known.",
     "connected": "Whether the broker is connected.",
+    "reviews": "Whether this collector reviews.",
     "review_s": "Seconds that the last review took.",
     "rss_bytes": "Resident memory of this process.",
 }
@@ -93,7 +94,8 @@ class View:
             ),
             "store": Part(collector.intake.store_error == "", collector.intake.store_error or waiting),
             "review": Part(
-                collector.review_error == "", collector.review_error or f"{collector.review_s:.1f} s"
+                collector.review_error == "",
+                collector.review_error or (f"{collector.review_s:.1f} s" if collector.reviews else "off"),
             ),
         }
         return Health(all(part.ok for part in parts.values()), parts)

@@ -118,6 +118,18 @@ class SeriesSeen(NamedTuple):
     last_ms: int
 
 
+class NewestSample(NamedTuple):
+    """A series, its first and newest time, UTC milliseconds, and its newest value: NaN where that is text or
+    not known. ``text``: it holds nothing but text.
+    """
+
+    key: SeriesKey
+    first_ms: int
+    last_ms: int
+    value: float
+    text: bool
+
+
 class Selector(Protocol):
     """Which series a caller wants, by their tags."""
 
@@ -145,6 +157,9 @@ class Store(Protocol):
     def series(self, since_ms: int) -> Sequence[SeriesSeen]:
         """Every series that has a sample at or after ``since_ms``."""
 
+    def newest(self, since_ms: int) -> Sequence[NewestSample]:
+        """The same with their newest values, also of what other collectors have written."""
+
     def close(self) -> None:
         """Lets go of file or connections. Not to be called in the event loop that writes."""
 
@@ -158,6 +173,7 @@ __all__ = [
     "BatchId",
     "FieldValue",
     "Metric",
+    "NewestSample",
     "RefusedLine",
     "Selector",
     "SeriesKey",

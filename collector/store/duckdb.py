@@ -22,6 +22,7 @@ from collector.series import SeriesTable
 from collector.store.base import (
     Batch,
     Metric,
+    NewestSample,
     Selector,
     SeriesKey,
     SeriesSeen,
@@ -237,6 +238,20 @@ class DuckDBStore:
                 {"since": since_ms},
             ).fetchall()
         return [SeriesSeen(self._series.entry(n).key, first, last) for n, first, last in rows]
+
+    def newest(self, since_ms: int) -> Sequence[NewestSample]:
+        """The same with their newest values. Nobody else writes into the file, so they are known."""
+        table = self._series
+        return [
+            NewestSample(
+                seen.key,
+                seen.first_ms,
+                seen.last_ms,
+                float("nan") if (number := table.find(seen.key)) is None else float(table.last_value[number]),
+                number is not None and table.entry(number).type == "text",
+            )
+            for seen in self.series(since_ms)
+        ]
 
     def count(self) -> int:
         """How many numeric readings the store holds."""

@@ -15,6 +15,7 @@ from collector.series import FieldType, SeriesTable
 from collector.store.base import (
     Batch,
     Metric,
+    NewestSample,
     RefusedLine,
     Selector,
     SeriesKey,
@@ -138,10 +139,13 @@ class InfluxDBStore:
 
     def series(self, since_ms: int) -> Sequence[SeriesSeen]:
         """Every series with a sample at or after ``since_ms``, by the index and one block of each series."""
-        return [SeriesSeen(key, first, last) for key, first, last, _ in self._ends(since_ms)]
+        return [SeriesSeen(one.key, one.first_ms, one.last_ms) for one in self.newest(since_ms)]
 
-    def _ends(self, since_ms: int) -> Iterator[tuple[SeriesKey, int, int, object]]:
-        """(series, first time, newest time, newest value) of every series since a time."""
+    def newest(self, since_ms: int) -> Sequence[NewestSample]:
+        """The same with their newest values."""
+        return list(self._ends(since_ms))
+
+    def _ends(self, since_ms: int) -> Iterator[NewestSample]:
         bound = Bound(since_ms, time.time_ns() // 1_000_000 + _AHEAD_MS)
         metrics = list(self._field_types())
         for start in range(0, len(metrics), _STATEMENTS_AT_ONCE):
@@ -155,7 +159,9 @@ class InfluxDBStore:
             for key, found in ends.items():
                 # Between the two statements a series may appear or expire.
                 first, last = found.get(0) or found[1], found.get(1) or found[0]
-                yield key, first[0], last[0], last[1]
+                # The engine's type is that of the field; that of the series shows with its next reading.
+                value = float("nan") if isinstance(last[1], str) else float(last[1])  # type: ignore[arg-type]
+                yield NewestSample(key, first[0], last[0], value, text=False)
 
     def _field_types(self) -> Mapping[Metric, FieldType]:
         """Every field that the index knows. Where shards differ in a field's type, the first one."""
@@ -169,19 +175,7 @@ class InfluxDBStore:
         since = time.time_ns() // 1_000_000 - int(self._settings.retention)
         for metric, type_ in self._field_types().items():
             self._types.learn(metric, type_)
-        numbers, times, values = [], [], []
-        for key, first, last, value in self._ends(since):
-            number = len(self._series)
-            # The engine's type is that of the field; that of the series shows with its next reading.
-            self._series.restore(number, key, "unknown", first)
-            if not isinstance(value, str):
-                numbers.append(number)
-                times.append(last)
-                values.append(float(value))  # type: ignore[arg-type]
-        if numbers:
-            self._series.observe(
-                np.array(numbers, np.int32), np.array(times, np.int64), np.array(values, np.float64)
-            )
+        self._series.take_over(self._ends(since))
 
     def close(self) -> None:
         """Lets go of the connections. Not to be called in the event loop that writes."""

@@ -12,10 +12,17 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from collector.series import SeriesTable
-from collector.store.base import Batch, Metric, RefusedLine, Selector, SeriesSeen, Train, WriteResult
+from collector.store.base import (
+    Batch,
+    Metric,
+    NewestSample,
+    RefusedLine,
+    Selector,
+    SeriesSeen,
+    Train,
+    WriteResult,
+)
 from collector.store.http_read import HttpReader
 from collector.store.http_write import LineWriter, WriteClient
 from collector.store.line_bodies import Part, fit_numbers
@@ -129,22 +136,22 @@ class VictoriaMetricsStore:
         """Every series with a sample at or after ``since_ms``; of text the times are kept, and no more."""
         return [SeriesSeen(key, first, last) for key, (first, last, _) in self._ends.since(since_ms).items()]
 
-    def _restore(self) -> None:
-        since = time.time_ns() // 1_000_000 - int(self._settings.retention)
-        self._names.learn(self._ends.names(since))
-        numbers, times, values = [], [], []
-        for key, (first, last, value) in self._ends.since(since, values=True).items():
-            number = len(self._series)
-            text = self._names.is_text(Metric(key.measurement, key.field))
-            self._series.restore(number, key, "text" if text else "unknown", first)
-            if not text:
-                numbers.append(number)
-                times.append(last)
-                values.append(value)
-        if numbers:
-            self._series.observe(
-                np.array(numbers, np.int32), np.array(times, np.int64), np.array(values, np.float64)
+    def newest(self, since_ms: int) -> Sequence[NewestSample]:
+        """The same with their newest values, also of metrics that others have named."""
+        self._names.learn(self._ends.names(since_ms))
+        return [
+            NewestSample(
+                key,
+                first,
+                last,
+                float("nan") if (text := self._names.is_text(Metric(key.measurement, key.field))) else value,
+                text,
             )
+            for key, (first, last, value) in self._ends.since(since_ms, values=True).items()
+        ]
+
+    def _restore(self) -> None:
+        self._series.take_over(self.newest(time.time_ns() // 1_000_000 - int(self._settings.retention)))
 
     def close(self) -> None:
         """Lets go of the connections. Not to be called in the event loop that writes."""

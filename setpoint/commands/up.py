@@ -69,6 +69,14 @@ def _run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
+    if settings.collector.share:
+        # amqtt grants a shared subscription, and then delivers nothing.
+        print(
+            f"setpoint up: {options.config / 'collector.yaml'}: collector.share: expected none, since the "
+            "embedded broker has no shared subscriptions; run `setpoint collector run` with Mosquitto",
+            file=sys.stderr,
+        )
+        return 2
     start_logging("info", "up")
     try:
         return asyncio.run(_up(options.config, settings, agent.name, duration))

@@ -1,0 +1,139 @@
+"""Collectors that share the readings of one broker and write to one store."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.settings import load_settings
+from setpoint.config import ConfigError
+from tests.end_to_end.engines import InfluxEngine, samples_read
+from tests.end_to_end.site import CollectorProcess, NumberedAgent, write_collector
+from tests.servers import ROOT, Login, Mosquitto, wait_until
+
+NOBODY = Login(None, None)
+NUMBERS = 15_000
+STORED = "setpoint_collector_readings_stored_total"
+NAMES = [f"numbers-{n}" for n in range(3)]
+
+
+def member(name: str, folder: Path, port: int, engine: InfluxEngine, *, reviews: bool) -> CollectorProcess:
+    return CollectorProcess(
+        folder / name,
+        NOBODY,
+        port,
+        settings={
+            "collector": {"name": name, "share": "setpoint"},
+            "store": engine.settings,
+            "review": {"enabled": reviews},
+        },
+    )
+
+
+def api(collector: CollectorProcess, path: str) -> Any:
+    try:
+        answer = urllib.request.urlopen(f"http://127.0.0.1:{collector.port}{path}", timeout=10)
+    except urllib.error.HTTPError as error:  # what is not well says so with a 503
+        answer = error
+    with answer:
+        return json.load(answer)
+
+
+def newest_numbers(collector: CollectorProcess) -> dict[str, float]:
+    return {row["subject"]["host"]: row["value"] for row in api(collector, "/api/now")["rows"]}
+
+
+def test_two_collectors_share_the_load_and_one_that_is_killed_loses_nothing(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    engine = InfluxEngine(tmp_path / "influxd")
+    began_ms = time.time_ns() // 1_000_000
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(engine.server)
+        one = stack.enter_context(member("one", tmp_path, mosquitto.port, engine, reviews=True))
+        two = stack.enter_context(member("two", tmp_path, mosquitto.port, engine, reviews=False))
+        agents = [
+            stack.enter_context(
+                NumberedAgent(
+                    tmp_path / name, NOBODY, mosquitto.port, until=NUMBERS, name=name, per_batch=100
+                )
+            )
+            for name in NAMES
+        ]
+        # Each carries some of the load, and which one is killed makes no difference.
+        for victim, other in ((two, one), (one, two), (two, one)):
+            wait_until(lambda: one.metric(STORED) > 1_000, timeout_s=30, what="a part of the load on one")
+            wait_until(lambda: two.metric(STORED) > 1_000, timeout_s=30, what="a part of the load on two")
+            victim.kill()
+            alone = other.metric(STORED)
+            wait_until(lambda: other.metric(STORED) > alone + 1_000, timeout_s=30, what="all of the load")  # noqa: B023
+            victim.start()
+        wait_until(lambda: all(agent.finished for agent in agents), timeout_s=60, what="empty outboxes")
+        # The one that reviews shows the newest of each agent, whoever has written it.
+        newest = dict.fromkeys(NAMES, float(NUMBERS - 1))
+        wait_until(lambda: newest_numbers(one) == newest, timeout_s=30, what="the present state")
+        wait_until(lambda: api(one, "/api/findings")["findings"], timeout_s=30, what="a review")
+        assert api(two, "/api/findings")["findings"] == []
+        assert "off" in str(api(two, "/healthz")["parts"]["review"])
+        for agent in agents:
+            agent.stop()
+        one.stop()
+        two.stop()
+        ended_ms = time.time_ns() // 1_000_000 + NUMBERS
+        for name in NAMES:
+            rows = engine.rows(name)
+            assert rows.keys() == set(range(NUMBERS))
+            assert rows.total() == NUMBERS
+        read = samples_read(tmp_path / "one" / "collector.yaml", ended_ms, ended_ms - began_ms)
+        assert read == dict.fromkeys(NAMES, NUMBERS)
+
+
+def test_two_that_review_tell_so(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    engine = InfluxEngine(tmp_path / "influxd")
+    with (
+        engine.server,
+        member("one", tmp_path, mosquitto.port, engine, reviews=True) as one,
+        member("two", tmp_path, mosquitto.port, engine, reviews=True),
+    ):
+        wait_until(
+            lambda: "reviewed as well by two" in str(api(one, "/healthz")["parts"]["review"]),
+            timeout_s=60,
+            what="a word about the other one",
+        )
+
+
+def test_an_embedded_store_is_not_shared(tmp_path: Path) -> None:
+    settings = {"collector": {"share": "setpoint"}}
+    config = write_collector(tmp_path, NOBODY, 1, web_port=1, settings=settings)
+    done = subprocess.run(
+        [sys.executable, "-m", "setpoint", "collector", "check", "--config", config],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "collector.share: expected the engine influxdb or victoriametrics" in done.stderr + done.stdout
+    assert "one owner" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("share", ["a/b", "+", "a b"])
+def test_a_share_whose_name_is_none_is_refused(share: str, tmp_path: Path) -> None:
+    config = write_collector(
+        tmp_path,
+        NOBODY,
+        1,
+        web_port=1,
+        settings={"collector": {"share": share}, "store": {"engine": "influxdb"}},
+    )
+    with pytest.raises(ConfigError, match=r"collector\.share: expected letters"):
+        load_settings(config)
