@@ -76,10 +76,10 @@ class OutageReport:
         )
         if self.away_s:
             text += (
-                f"; away {self.away_s:.0f} s, acks meanwhile {self.acks_while_away}; fresh readings "
-                f"acked {self.fresh_after_s:.1f} s after the return, all of the backlog "
-                f"{self.backlog_done_after_s:.1f} s; {self.backlog_acked_before_fresh} of {self.backlog_batches} batches of an agent's "
-                "backlog before its first fresh one"
+                f"; away {self.away_s:.0f} s, acks meanwhile {self.acks_while_away}; "
+                f"fresh readings acked {self.fresh_after_s:.1f} s after the return, "
+                f"all of the backlog {self.backlog_done_after_s:.1f} s; of {self.backlog_batches} batches "
+                f"of an agent's backlog {self.backlog_acked_before_fresh} before its first fresh one"
             )
         return text
 
