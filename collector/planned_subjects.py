@@ -41,6 +41,10 @@ class PlannedSubjects:
         self.agents = {a.name: a.last_ms or 0 for a in known}
         """Name → time of the newest reading, of every known agent."""
 
+    def planned_since(self, point: PlanPoint, default_ms: int) -> int:
+        """Since when the point is planned, in any form."""
+        return self._planned_since.get(point.id, default_ms)
+
     def of(self, point: PlanPoint, default_ms: int) -> list[PlannedSubject]:
         """The point's subjects, in order; ``default_ms`` stands for the time since when a point is planned
         that the register does not know.
@@ -51,7 +55,7 @@ class PlannedSubjects:
         for one in named:
             if not any(_agrees(t, one) for t in tags.values()):
                 tags[subject_of(point.measurement, one, point.by)] = one
-        planned_ms = self._planned_since.get(point.id, default_ms)
+        planned_ms = self.planned_since(point, default_ms)
         unseen: _Seen = ({}, None, None)
         found: list[PlannedSubject] = []
         # Stores have an order of their own; findings are to be the same from each.

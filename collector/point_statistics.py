@@ -37,6 +37,17 @@ def lookback_ms(windows: Sequence[SubjectWindow]) -> int:
     return max((2 * w.every_ms if w.every_ms else _UNPLANNED_LOOKBACK_MS for w in windows), default=0)
 
 
+def reach_ms(point: PlanPoint) -> int:
+    """How long a sample of the point stands at most, whichever subject it is of."""
+    limits = [point.limits, *(limits for _, limits in point.overrides)]
+    return max(2 * one.every_ms if one.every_ms else _UNPLANNED_LOOKBACK_MS for one in limits)
+
+
+def metrics_of(point: PlanPoint) -> list[Metric]:
+    """The metrics whose samples decide the point's statistics."""
+    return [Metric(point.measurement, point.field)]
+
+
 def raw_statistics(
     store: Store,
     point: PlanPoint,
@@ -46,13 +57,15 @@ def raw_statistics(
     """One Statistics per window. A window's ``subject`` is an index into ``subjects``; so is that of its
     statistics.
     """
+    if not windows:
+        return []
     lookback = lookback_ms(windows)
     with store.train(
         Metric(point.measurement, point.field),
         point.wants,
-        min((w.start_ms for w in windows), default=0) - lookback,
+        min(w.start_ms for w in windows) - lookback,
         # The interval of a rate that crosses the window's end belongs to the sample after it.
-        max((w.end_ms for w in windows), default=0) + (lookback if point.rate else 0),
+        max(w.end_ms for w in windows) + (lookback if point.rate else 0),
         point.by,
     ) as train:
         position = {subject: n for n, subject in enumerate(train.subjects)}

@@ -45,7 +45,7 @@ _MIGRATIONS: Sequence[str] = (
         PRIMARY KEY (point, day, subject)
     ) WITHOUT ROWID;
     CREATE TABLE late (
-        measurement TEXT NOT NULL, field TEXT NOT NULL, hour INTEGER NOT NULL, noted_ms INTEGER NOT NULL,
+        measurement TEXT NOT NULL, field TEXT NOT NULL, hour INTEGER NOT NULL, noted INTEGER NOT NULL,
         PRIMARY KEY (measurement, field, hour)
     ) WITHOUT ROWID;
     """,
@@ -67,9 +67,11 @@ class Kept(NamedTuple):
 
 
 class Late(NamedTuple):
+    """Samples came for an hour that was rolled up. ``noted`` grows: more came when it is another number."""
+
     metric: Metric
     hour_ms: int
-    noted_ms: int
+    noted: int
 
 
 _Hours = dict[Subject, dict[int, Kept]]
@@ -183,8 +185,8 @@ class RollupFile:
             if done_ms is not None:
                 self._db.execute("UPDATE points SET done_ms = ? WHERE number = ?", (done_ms, point))
             self._db.executemany(
-                "DELETE FROM late WHERE measurement = ? AND field = ? AND hour = ? AND noted_ms = ?",
-                [(*late.metric, late.hour_ms, late.noted_ms) for late in settled],
+                "DELETE FROM late WHERE measurement = ? AND field = ? AND hour = ? AND noted = ?",
+                [(*late.metric, late.hour_ms, late.noted) for late in settled],
             )
 
     def settle(self, settled: Sequence[Late]) -> None:
@@ -275,6 +277,25 @@ class RollupFile:
                 [(checksum, point, hour, self._numbers[subject]) for subject, hour, checksum in told],
             )
 
+    def untold(self, point: int, since_ms: int) -> list[int]:
+        """The hours of days that are not closed of which the store was not told."""
+        with self._reading:
+            rows = self._read.execute(
+                "SELECT DISTINCT hour FROM hours WHERE point = ? AND hour >= ? AND told IS NULL "
+                "ORDER BY hour",
+                (point, since_ms),
+            ).fetchall()
+        return [hour for (hour,) in rows]
+
+    def open_days(self, point: int, before_ms: int) -> list[int]:
+        """The days that are over before the time and have single hours."""
+        with self._reading:
+            rows = self._read.execute(
+                "SELECT DISTINCT hour - hour % ? AS day FROM hours WHERE point = ? AND hour < ? ORDER BY day",
+                (DAY_MS, point, before_ms - before_ms % DAY_MS),
+            ).fetchall()
+        return [day for (day,) in rows]
+
     def expire(self, before_ms: int) -> int:
         """Deletes the rollups of days that were over before ``before_ms``; returns how many rows went."""
         gone = 0
@@ -296,7 +317,7 @@ class RollupFile:
         with self._transaction():
             self._db.executemany(
                 "INSERT OR REPLACE INTO late VALUES (?, ?, ?, ?)",
-                [(*one.metric, one.hour_ms, one.noted_ms) for one in late],
+                [(*one.metric, one.hour_ms, one.noted) for one in late],
             )
 
     def late(self) -> list[Late]:

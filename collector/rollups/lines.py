@@ -1,0 +1,51 @@
+"""What the store is told of an hour: measurement ``setpoint_gap``, for whoever reads the store."""
+
+from __future__ import annotations
+
+from collector.analysis.rollup import Rollup, merge, statistics_of
+from collector.planned_subjects import PlannedSubject
+from setpoint.finding import round12
+from setpoint.line_protocol import encode_point
+from setpoint.plan import PlanPoint
+from setpoint.reading import FieldValue, subject_text
+
+
+def gap_line(
+    collector: str, point: PlanPoint, planned: PlannedSubject, hour: Rollup, before: Rollup | None
+) -> bytes:
+    """The line of one hour, at its end. ``before``: the time up to it, at least as long as ``for``."""
+    fields = gap_fields(point, planned, hour, before)
+    tags = {"host": collector, "point": point.id, "subject": subject_text(planned.subject)}
+    return encode_point("setpoint_gap", tags, fields, hour.end_ms) or b""
+
+
+def gap_fields(
+    point: PlanPoint, planned: PlannedSubject, hour: Rollup, before: Rollup | None
+) -> dict[str, FieldValue]:
+    """Coverage; the share of the measured time beyond critical (warning, where there is none), however
+    briefly; how many episodes there began to be; the statistic of the first target, and its bound.
+    """
+    statistics = statistics_of(hour, 0, bounds=point.bounds, missing_bad=point.missing_bad)
+    fields: dict[str, FieldValue] = {"coverage": statistics.coverage}
+    breaches = hour.critical or hour.warning
+    if breaches is not None:
+        fields["episodes"] = _episodes(hour) if before is None else _new_episodes(before, hour)
+        if hour.measured_ms:
+            fields["breach_share"] = round12(breaches.breach_ms / hour.measured_ms)
+    if planned.limits.targets:
+        target = planned.limits.targets[0]
+        measured = statistics.value(target.statistic)
+        if measured is not None:
+            fields["measured"] = float(measured)
+        fields["target"] = float(target.bound)
+    return fields
+
+
+def _episodes(rollup: Rollup) -> int:
+    breaches = rollup.critical or rollup.warning
+    return breaches.episodes if breaches is not None else 0
+
+
+def _new_episodes(before: Rollup, hour: Rollup) -> int:
+    # A run counts in the hour in which it comes to last as long as `for`, so the hours add up to all.
+    return _episodes(merge([before, hour])) - _episodes(before)

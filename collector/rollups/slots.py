@@ -1,0 +1,52 @@
+"""Hours and days of a window, and what is asked of them as a number."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+
+from collector.analysis.windows import Levels, SubjectWindow
+from collector.rollups.file import HOUR_MS
+
+
+def clipped(window: SubjectWindow, start_ms: int, end_ms: int) -> SubjectWindow:
+    """The part of the window that lies in [start_ms, end_ms); it has to have one."""
+    start, end = max(window.start_ms, start_ms), min(window.end_ms, end_ms)
+    spans = window.spans
+    if spans is not None:
+        cut = ((max(begins, start), min(ends, end)) for begins, ends in spans)
+        spans = tuple(span for span in cut if span[0] < span[1])
+    return replace(window, start_ms=start, end_ms=end, spans=spans)
+
+
+def asked_of(window: SubjectWindow, slot_ms: int) -> int:
+    """A number for what is asked of the window, whoever its subject is; ``slot_ms``: when its hour or day
+    begins. A rollup that was made for another number answers something else.
+    """
+    conditions = _conditions(window.every_ms, window.warning, window.critical, window.good)
+    borders: Iterable[int] = (window.start_ms - slot_ms, window.end_ms - slot_ms)
+    if window.spans is not None and window.spans != ((window.start_ms, window.end_ms),):
+        borders = (*borders, *(border - slot_ms for span in window.spans for border in span), -1)
+    numbers = tuple(borders)
+    return zlib.crc32(struct.pack(f"<{len(numbers)}q", *numbers), conditions)
+
+
+def affected_hours(late: Iterable[int], reach_ms: int, *, rate: bool) -> set[int]:
+    """The hours whose rollups a sample in one of these hours changes: a sample stands at most ``reach_ms``,
+    and a rate belongs to the time before it.
+    """
+    found: set[int] = set()
+    for hour_ms in late:
+        start_ms = hour_ms - (reach_ms if rate else 0)
+        found.update(range(start_ms - start_ms % HOUR_MS, hour_ms + HOUR_MS + reach_ms, HOUR_MS))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _conditions(
+    every_ms: int | None, warning: Levels | None, critical: Levels | None, good: Levels | None
+) -> int:
+    return zlib.crc32(repr((every_ms, warning, critical, good)).encode())
