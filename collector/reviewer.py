@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from collector.agents import Agents
+from collector.analysis.expected import ExpectedTimes
 from collector.analysis.gaps import run_checks
 from collector.analysis.review import PointReview, Review, SubjectReview, Window
 from collector.planned_subjects import PlannedSubjects
@@ -46,7 +48,8 @@ class Reviewer:
     def build(self, window: Window) -> Review:
         """The review of a window: statistics of every planned subject, and all series seen."""
         planned = PlannedSubjects(self._series, self._agents, self._register.planned_since())
-        points = [self._review_point(point, window, planned) for point in self._plan.points]
+        expected = ExpectedTimes(window.start_ms, window.end_ms, self._plan.maintenance)
+        points = [self._review_point(point, window, planned, expected) for point in self._plan.points]
         return Review(
             plan=self._plan,
             window=window,
@@ -55,9 +58,16 @@ class Reviewer:
             agents=planned.agents,
         )
 
-    def _review_point(self, point: PlanPoint, window: Window, planned: PlannedSubjects) -> PointReview:
+    def _review_point(
+        self, point: PlanPoint, window: Window, planned: PlannedSubjects, expected: ExpectedTimes
+    ) -> PointReview:
         subjects = planned.of(point, window.start_ms)
         windows = [window_of(n, one, window.start_ms, window.end_ms) for n, one in enumerate(subjects)]
+        times = [
+            expected.of(point.calendar, one.tags, asked.start_ms, asked.end_ms)
+            for one, asked in zip(subjects, windows, strict=True)
+        ]
+        windows = [replace(asked, spans=spans) for asked, (spans, _) in zip(windows, times, strict=True)]
         statistics = raw_statistics(self._store, point, subjects, windows)
         return PointReview(
             point,
@@ -70,8 +80,10 @@ class Reviewer:
                     named=one.named,
                     since_ms=shown.start_ms,
                     last_ms=one.last_ms,
+                    spans=spans,
+                    left_out=left_out,
                 )
-                for one, shown in zip(subjects, statistics, strict=True)
+                for one, shown, (spans, left_out) in zip(subjects, statistics, times, strict=True)
             ],
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from setpoint.calendars import Calendar
 from setpoint.plan_match import Matcher
-from setpoint.spans import Span, Spans, length_ms, merged, overlap
+from setpoint.spans import Span, Spans, merged, overlap, without
 
 HOST_TAGS = ("host", "device")
 """The tags that name what maintenance is done on, and what depends on something."""
@@ -42,13 +42,13 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class Downtime:
-    """The maintenance of one subject: when, and how much of that had passed before anybody said so."""
+    """The maintenance of one subject: when, and the part of that which had passed before anybody said so."""
 
-    spans: Spans
-    entered_late_ms: int
+    spans: Spans = ()
+    entered_late: Spans = ()
 
 
-NO_DOWNTIME = Downtime((), 0)
+NO_DOWNTIME = Downtime()
 
 
 def downtime(
@@ -64,4 +64,4 @@ def downtime(
             late += overlap(spans, ((start_ms, added_ms),)) if added_ms > start_ms else ()
             announced += overlap(spans, ((added_ms, end_ms),)) if added_ms < end_ms else ()
     both = merged([*announced, *late])
-    return Downtime(both, length_ms(both) - length_ms(merged(announced))) if both else NO_DOWNTIME
+    return Downtime(both, without(both, merged(announced))) if both else NO_DOWNTIME

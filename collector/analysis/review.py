@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from collector.analysis.expected import NOTHING_LEFT_OUT, LeftOut
 from collector.analysis.proposals import Proposal
 from collector.analysis.statistics import Statistics
 from collector.store.base import SeriesSeen
 from setpoint.plan import Limits, Plan, PlanPoint
 from setpoint.reading import Subject
+from setpoint.spans import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class SubjectReview:
 
     ``named``: the plan names it, so it must exist even if nothing ever reported it. ``since_ms``: from when
     on it is expected, at least the window's start. ``last_ms``: its newest sample, also before the window.
+    ``spans``: when it is expected; None for all of the time since then, and ``left_out`` is what that lacks.
     """
 
     subject: Subject
@@ -40,6 +43,8 @@ class SubjectReview:
     named: bool
     since_ms: int
     last_ms: int | None
+    spans: Spans | None = None
+    left_out: LeftOut = NOTHING_LEFT_OUT
     proposal: Proposal | None = None
     """A setting that fits its history, where its levels look wrong. It is made of more than the window, and
     not at once for everybody: None says nothing.
@@ -55,7 +60,8 @@ class PointReview:
 @dataclass(frozen=True, slots=True)
 class Review:
     """``series`` are all that were seen in the window, planned or not; ``agents`` maps the name of every
-    known agent to the time of its newest reading.
+    known agent to the time of its newest reading. ``masks`` maps hosts and devices that were silent to those
+    behind them, which were masked meanwhile.
     """
 
     plan: Plan
@@ -63,3 +69,4 @@ class Review:
     points: Sequence[PointReview]
     series: Sequence[SeriesSeen]
     agents: Mapping[str, int]
+    masks: Mapping[str, Sequence[str]] = field(default_factory=dict)

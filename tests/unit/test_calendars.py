@@ -52,7 +52,8 @@ def test_the_week_of_an_office() -> None:
 
 
 def test_holidays_have_nothing_and_extra_days_what_is_said_for_them() -> None:
-    office = calendar("Mon-Fri 08:00-18:00", SHANGHAI, "2026-10-01 2026-10-02 2026-10-05", _10_05="10:00-11:00",
+    holidays = "2026-10-01 2026-10-02 2026-10-05"
+    office = calendar("Mon-Fri 08:00-18:00", SHANGHAI, holidays, _10_05="10:00-11:00",
                       _10_10="08:00-12:00 13:00-17:00")  # fmt: skip
     assert shown(office, "2026-09-30", "2026-10-06") == [
         "Wed 30 08:00+08 to Wed 30 18:00+08",

@@ -87,7 +87,7 @@ x.yaml:3: unknown key "sight", did you mean "site"?
 x.yaml:4: review: expected one of "day", "week", "month", "quarter", "year", got text "fortnight"
 x.yaml:8: points[0].warning.for: expected a duration such as "10s", "5m" or "7d", got "5 minutes"
 x.yaml:9: points[1].critical.above: expected a number, got text "high"
-x.yaml:10: points[2].metric: missing, it is required
+x.yaml:10: points[2]: expected exactly one of metric, ratio, got none
 """,
     ),
     "what the keys say of one another": (
@@ -255,7 +255,7 @@ def test_the_plan_is_looked_for_beside_the_file_that_names_it(capsys: pytest.Cap
     assert output(capsys, "collector", "check", "--config", "site/collector.yaml") == (
         2,
         "",
-        "site/plan.yaml:3: points[0].metric: missing, it is required\n",
+        "site/plan.yaml:3: points[0]: expected exactly one of metric, ratio, got none\n",
     )
 
 

@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from collector.analysis.gaps.members import Case, Scope, key_of, verdicts_by_cause
-from collector.analysis.gaps.presence import Presence, first_wait_ms, newest_ms, presence, roots, silent_roots
+from collector.analysis.gaps.presence import (
+    Presence,
+    expected_since_ms,
+    first_wait_ms,
+    newest_ms,
+    presence,
+    roots,
+    silent_roots,
+)
 from collector.analysis.gaps.report import Gap, gap_verdict, query
 from collector.analysis.gaps.words import Words
 from collector.analysis.review import PointReview, Review, SubjectReview
@@ -129,8 +137,11 @@ def _answer(known: _Known, point: PlanPoint, expectation: Expectation) -> tuple[
     since_ms = _since_ms(known, expectation.tags, answering)
     if since_ms is None:
         return "cannot tell", "nothing at all has arrived in this period yet"
-    if window.end_ms - since_ms < first_wait_ms(point.settings(expectation.tags).every_ms):
+    wait_ms = first_wait_ms(point.settings(expectation.tags).every_ms)
+    if window.end_ms - since_ms < wait_ms:
         return "cannot tell", "its first sample is still waited for"
+    if answering and all(expected_since_ms(one, window, since_ms) < wait_ms for one in answering):
+        return "cannot tell", "it has hardly been expected: outside its calendar, in maintenance, or masked"
     return "gap", ""
 
 

@@ -22,6 +22,7 @@ class Presence(Enum):
     SILENT = "it went silent"
     NEVER = "it never reported"
     WAITING = "it has not been expected for long enough"
+    AWAY = "it is not expected now, and it reported while it was"
     UNKNOWN = "it is not known how often it reports"
 
 
@@ -53,8 +54,17 @@ def presence(reviewed: SubjectReview, window: Window) -> Presence:
         return Presence.REPORTING
     if every is None:
         return Presence.UNKNOWN
-    # Silence before it was expected is none, and at a period's beginning it is not the end of an old one.
-    return Presence.SILENT if window.end_ms - reviewed.since_ms > patience else Presence.WAITING
+    # Silence before it was expected is none, and at a period's beginning it is not the end of an old one. Nor
+    # is silence while it is not expected: outside its calendar, in maintenance, behind something silent.
+    if expected_since_ms(reviewed, window, newest) > patience:
+        return Presence.SILENT
+    return Presence.AWAY if window.end_ms - reviewed.since_ms > patience else Presence.WAITING
+
+
+def expected_since_ms(reviewed: SubjectReview, window: Window, moment_ms: int) -> int:
+    """For how long the subject has been expected after a moment."""
+    spans = ((reviewed.since_ms, window.end_ms),) if reviewed.spans is None else reviewed.spans
+    return sum(max(0, end - max(start, moment_ms)) for start, end in spans)
 
 
 def roots(tags: Mapping[str, str]) -> list[Subject]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 from urllib.parse import urlencode
 
+from collector.analysis.expected import NOTHING_LEFT_OUT
 from collector.analysis.gaps.chinese import Chinese
 from collector.analysis.gaps.english import English
 from collector.analysis.gaps.words import Words
@@ -129,9 +131,18 @@ def evidence_of(review: Review, point: PlanPoint, reviewed: SubjectReview) -> Ev
         end_ms=review.window.end_ms,
         samples=shown.samples,
         coverage=shown.coverage,
-        statistics=_shown(shown),
+        statistics={**_shown(shown), **left_out_of([reviewed])},
         query=query(reviewed.subject, metric=point.metric),
     )
+
+
+def left_out_of(reviewed: Iterable[SubjectReview]) -> dict[str, float | int | None]:
+    """How much time was not judged, of all these together, by the reason why; without what is 0."""
+    found: Counter[str] = Counter()
+    for one in reviewed:
+        if one.left_out is not NOTHING_LEFT_OUT:
+            found.update(asdict(one.left_out))
+    return {reason: time_ms for reason, time_ms in found.items() if time_ms}
 
 
 def query(subject: Subject, **wanted: str) -> str:

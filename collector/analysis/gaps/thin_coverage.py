@@ -6,7 +6,7 @@ from typing import Final
 
 from collector.analysis.gaps.members import Case, Scope, key_of, verdicts_by_cause
 from collector.analysis.gaps.presence import Presence, presence
-from collector.analysis.gaps.report import Gap, evidence_of, gap_verdict, query
+from collector.analysis.gaps.report import Gap, evidence_of, gap_verdict, left_out_of, query
 from collector.analysis.gaps.rules import every_ms, not_closing, too_little_expected, too_thin
 from collector.analysis.gaps.words import Words, number
 from collector.analysis.review import Review, SubjectReview
@@ -62,7 +62,7 @@ def _case(review: Review, point: PlanPoint, reviewed: SubjectReview) -> Case:
 
 def _answer(review: Review, point: PlanPoint, reviewed: SubjectReview) -> tuple[Answer, str]:
     found = presence(reviewed, review.window)
-    if found is not Presence.REPORTING:
+    if found not in (Presence.REPORTING, Presence.AWAY):
         return "cannot tell", found.value
     least = LEAST_SPACINGS_RUNNING if not review.window.complete else None
     reason = too_little_expected(reviewed, least) if least else too_little_expected(reviewed)
@@ -101,7 +101,12 @@ def _gap(review: Review, scope: Scope) -> Verdict:
         end_ms=window.end_ms,
         samples=sum(case.reviewed[0].statistics.samples for case in scope.cases),
         coverage=min(coverages),
-        statistics={"subjects": len(scope.cases), "lowest": min(coverages), "highest": max(coverages)},
+        statistics={
+            "subjects": len(scope.cases),
+            "lowest": min(coverages),
+            "highest": max(coverages),
+            **left_out_of([case.reviewed[0] for case in scope.cases]),
+        },
         members=scope.members(),
         query=query(scope.subject, metric=point.metric if point else ""),
     )
