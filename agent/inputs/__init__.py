@@ -11,12 +11,21 @@ from importlib import import_module
 from typing import NamedTuple
 
 from agent.inputs.base import Input, InputSettings
+from agent.inputs.grafana_alerts.settings import GrafanaAlertsSettings
 from agent.inputs.host.settings import HostSettings
 from agent.inputs.http_response.settings import HttpResponseSettings
 from agent.inputs.net_response.settings import NetResponseSettings
 from agent.inputs.procstat.settings import ProcstatSettings
+from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
 
-AnySettings = HostSettings | HttpResponseSettings | NetResponseSettings | ProcstatSettings
+AnySettings = (
+    GrafanaAlertsSettings
+    | HostSettings
+    | HttpResponseSettings
+    | NetResponseSettings
+    | ProcstatSettings
+    | PrometheusRulesSettings
+)
 """What stands in a list of inputs; the key ``input`` says which it is."""
 
 
@@ -28,10 +37,14 @@ class Entry(NamedTuple):
 
 
 INPUTS: Mapping[str, Entry] = {
+    "grafana_alerts": Entry(GrafanaAlertsSettings, "agent.inputs.grafana_alerts.input:GrafanaAlertsInput"),
     "host": Entry(HostSettings, "agent.inputs.host.input:HostInput"),
     "http_response": Entry(HttpResponseSettings, "agent.inputs.http_response.input:HttpResponseInput"),
     "net_response": Entry(NetResponseSettings, "agent.inputs.net_response.input:NetResponseInput"),
     "procstat": Entry(ProcstatSettings, "agent.inputs.procstat.input:ProcstatInput"),
+    "prometheus_rules": Entry(
+        PrometheusRulesSettings, "agent.inputs.prometheus_rules.input:PrometheusRulesInput"
+    ),
 }
 
 

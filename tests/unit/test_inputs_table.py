@@ -13,19 +13,23 @@ import pytest
 
 from agent.inputs import INPUTS, AnySettings, build
 from agent.inputs.base import InputSettings
+from agent.inputs.grafana_alerts.settings import GrafanaAlertsSettings
 from agent.inputs.host.settings import HostSettings
 from agent.inputs.http_response.settings import HttpResponseSettings
 from agent.inputs.net_response.settings import NetResponseSettings
 from agent.inputs.procstat.settings import ProcstatSettings
+from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
 from setpoint.config import ConfigError, parse
 from setpoint.units import Duration, Secret, Size
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SAMPLES: dict[str, InputSettings] = {
+    "grafana_alerts": GrafanaAlertsSettings(url="http://127.0.0.1:3000"),
     "host": HostSettings(),
     "http_response": HttpResponseSettings(urls=["http://127.0.0.1/"]),
     "net_response": NetResponseSettings(addresses=["127.0.0.1:1"]),
     "procstat": ProcstatSettings(exe="x"),
+    "prometheus_rules": PrometheusRulesSettings(url="http://127.0.0.1:9090"),
 }
 
 
@@ -150,6 +154,20 @@ def test_an_agent_with_only_host_does_not_import_the_others() -> None:
         ("{NET, expect: '['}", ".expect: is no regular expression"),
         ("{NET, timeout: 9s}", ".timeout: timeout and read_timeout take 10s"),
         ("{NET, read_timeout: 0s}", ".read_timeout: expected more"),
+        ("{input: prometheus_rules}", ": expected either url or files"),
+        ("{input: prometheus_rules, url: 'http://x', files: [a]}", ": expected either url or files"),
+        ("{input: prometheus_rules, files: ['']}", ".files[0]: is empty"),
+        ("{input: prometheus_rules, url: 'ftp://x'}", ".url: expected a URL that begins with http://"),
+        ("{PROM, source: ''}", ".source: is empty"),
+        ("{PROM, timeout: 10m}", ".timeout: expected more than 0s and less than the deadline"),
+        ("{PROM, token: a, username: u, password: p}", ".token: expected either a token"),
+        ("{PROM, token: 'a b'}", ".token: holds a space"),
+        ("{PROM, password: a}", ".username: is missing"),
+        ("{PROM, max_size: 0B}", ".max_size: expected more"),
+        ("{PROM, ca_file: /no/such}", ".ca_file: there is no file"),
+        ("{PROM, headers: {'a b': c}}", '.headers["a b"]'),
+        ("{input: grafana_alerts}", ": expected either url or files"),
+        ("{input: grafana_alerts, url: 'http://x', source: ' '}", ".source: is empty"),
         ("{input: procstat}", ": names no process"),
         ("{input: procstat, pattern: '('}", ".pattern: is no regular expression"),
         ("{input: procstat, exe: ''}", ".exe: is empty"),
@@ -158,6 +176,7 @@ def test_an_agent_with_only_host_does_not_import_the_others() -> None:
 )  # fmt: skip
 def test_a_bad_setting_is_named_with_its_path(text: str, expected: str) -> None:
     text = text.replace("HTTP", "input: http_response, urls: ['http://x']")
+    text = text.replace("PROM", "input: prometheus_rules, url: 'http://x'")
     text = text.replace("NET", "input: net_response, addresses: ['a:1']")
     found = problems(f"inputs:\n  - {text}\n")
     assert any(problem.startswith(expected) for problem in found), found

@@ -1,0 +1,1 @@
+"""Reads the thresholds that Grafana's alert rules hold."""

@@ -1,0 +1,1 @@
+"""Reads the thresholds that alert rules of Prometheus, or of what speaks its language, hold."""

@@ -1,0 +1,70 @@
+"""How the programming interface of a monitoring tool is reached: the settings that such inputs share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from agent.inputs.base import InputSettings
+from agent.inputs.http_response.settings import url_problem
+from setpoint.units import Duration, Secret, Size
+from setpoint.yaml_source import child
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+
+
+class AccessSettings(InputSettings, kw_only=True):
+    """``source``: what the thresholds' origin is called in readings and findings; of two tools of one kind,
+    give each its own name. ``timeout``: for one answer, from the lookup of the name to the last byte.
+    ``token``: sent as ``Authorization: Bearer``. ``username``, ``password``: for basic authentication.
+    ``max_size``: a longer answer is refused. ``ca_file``: the authorities to trust instead of the system's.
+    ``insecure_skip_verify``: trusts anybody.
+    """
+
+    interval: Duration = Duration(300_000)
+    timeout: Duration = Duration(30_000)
+    headers: dict[str, Secret] = msgspec.field(default_factory=dict)
+    token: Secret | None = None
+    username: str | None = None
+    password: Secret | None = None
+    max_size: Size = Size(32 * 1024 * 1024)
+    ca_file: str | None = None
+    insecure_skip_verify: bool = False
+
+    def access_problems(self, url: str | None) -> list[tuple[str, str]]:
+        """What is wrong with these and the address, where there is one."""
+        found: list[tuple[str, str]] = []
+        if url is not None and (why := url_problem(url)):
+            found.append(("url", why))
+        limit = self.deadline or self.interval
+        if not 0 < self.timeout < limit:
+            found.append(
+                (
+                    "timeout",
+                    f"expected more than 0s and less than the deadline of a gathering ({limit}), "
+                    f"got {self.timeout}",
+                )
+            )
+        for name, value in self.headers.items():
+            if not _TOKEN.fullmatch(name):
+                found.append((child("headers", name), "is no header name"))
+            if re.search(r"[\r\n\0]", value.reveal()):
+                found.append((child("headers", name), "its value holds a line end"))
+        if (self.username is None) != (self.password is None):
+            missing = "password" if self.password is None else "username"
+            found.append((missing, "is missing: username and password belong together"))
+        if self.token is not None and self.username is not None:
+            found.append(("token", "expected either a token, or username and password"))
+        if self.token is not None and re.search(r"[\x00-\x20\x7f]", self.token.reveal()):
+            found.append(("token", "holds a space or a control character"))
+        if self.max_size <= 0:
+            found.append(("max_size", "expected more than 0B"))
+        if self.ca_file is not None and not Path(self.ca_file).is_file():
+            found.append(("ca_file", f'there is no file "{self.ca_file}"'))
+        return found
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        return self.access_problems(None)
