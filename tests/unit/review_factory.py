@@ -186,3 +186,8 @@ def gaps(verdicts: Sequence[Verdict]) -> list[Finding]:
 def verdict_of(verdicts: Sequence[Verdict], kind: str, key: str, subject: Subject) -> Verdict:
     """The verdict with the id that these give."""
     return next(v for v in verdicts if v.id == finding_id(kind, key, subject))
+
+
+def alone(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts on subjects, without those on points as a whole."""
+    return [verdict for verdict in verdicts if verdict.subject]

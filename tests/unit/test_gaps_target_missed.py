@@ -10,6 +10,7 @@ from collector.analysis.gaps.target_missed import check
 from collector.analysis.review import Window
 from setpoint.finding import Verdict
 from tests.unit.review_factory import (
+    alone,
     CPU,
     CPU_SUBJECT,
     CPU_TAGS,
@@ -35,12 +36,12 @@ ERP_TAGS = {"host": "mon-01", "server": "http://erp/", "method": "GET"}
 
 def cpu(window: Window = MONTH, text: str = CPU, **shown: Any) -> list[Verdict]:
     one = plan(text)
-    return check(review(one, window, subject(one, "host-cpu", CPU_TAGS, statistics(window, **shown))))
+    return alone(check(review(one, window, subject(one, "host-cpu", CPU_TAGS, statistics(window, **shown)))))
 
 
 def erp(window: Window = MONTH, text: str = ERP, **shown: Any) -> list[Verdict]:
     one = plan(text)
-    return check(review(one, window, subject(one, "erp-answers", ERP_TAGS, statistics(window, **shown))))
+    return alone(check(review(one, window, subject(one, "erp-answers", ERP_TAGS, statistics(window, **shown)))))
 
 
 def test_a_missed_target_is_a_gap_in_the_unit_of_the_point() -> None:

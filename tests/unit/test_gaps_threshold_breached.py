@@ -10,6 +10,7 @@ from collector.analysis.gaps.threshold_breached import check
 from collector.analysis.review import Window
 from setpoint.finding import Verdict
 from tests.unit.review_factory import (
+    alone,
     CPU,
     CPU_TAGS,
     DAY,
@@ -41,7 +42,7 @@ def cpu(window: Window = MONTH, text: str = CPU, **shown: Any) -> list[Verdict]:
     one = plan(text)
     shown.setdefault("warning", NONE)
     shown.setdefault("critical", NONE)
-    return check(review(one, window, subject(one, "host-cpu", CPU_TAGS, statistics(window, **shown))))
+    return alone(check(review(one, window, subject(one, "host-cpu", CPU_TAGS, statistics(window, **shown)))))
 
 
 def test_critical_time_that_is_not_allowed_is_critical() -> None:

@@ -6,13 +6,14 @@ from typing import Final
 
 import msgspec
 
+from collector.analysis.gaps.alike import Found, Judged, verdicts_of_point
 from collector.analysis.gaps.presence import newest_ms
-from collector.analysis.gaps.report import Gap, action_of, evidence_of, gap_verdict, other_verdict
+from collector.analysis.gaps.report import Gap, Saying, action_of, evidence_of
 from collector.analysis.gaps.rules import not_closing, too_little_expected, too_thin
 from collector.analysis.gaps.words import PERCENT, Words, number
 from collector.analysis.review import Review, SubjectReview
 from setpoint.finding import Answer, Severity, Verdict
-from setpoint.limits import SHARES, Target
+from setpoint.limits import SHARES, Statistic, Target
 from setpoint.plan import PlanPoint
 
 KIND: Final = "target-missed"
@@ -30,6 +31,7 @@ _DOWNTIME = {
     "en": " It was not good for {time}.",
     "zh": "不达标时间累计 {time}。",
 }
+_MISSED = {"en": "the {statistic} misses its target", "zh": "{statistic}未达目标"}
 _ACTION = {
     "en": "Find what holds the value off its target, and plan the improvement or change the target",
     "zh": "查明未达标原因，制定改进措施或调整目标",
@@ -41,16 +43,22 @@ _MENDED = {
 
 
 def check(review: Review) -> list[Verdict]:
-    """One verdict per subject and target. What a target says of time in breach is what the plan allows,
-    and threshold-breached judges it.
+    """One verdict per subject and target, and one per point and target for what many subjects miss. What a
+    target says of time in breach is what the plan allows, and threshold-breached judges it.
     """
-    return [
-        _judge(review, reviewed.point, subject, target)
-        for reviewed in review.points
-        for subject in reviewed.subjects
-        for target in subject.limits.targets
-        if not is_allowance(target)
-    ]
+    verdicts = []
+    for reviewed in review.points:
+        judged: dict[Statistic, list[Judged]] = {}
+        for subject in reviewed.subjects:
+            for target in subject.limits.targets:
+                if not is_allowance(target):
+                    found = _judge(review, reviewed.point, subject, target)
+                    judged.setdefault(target.statistic, []).append(found)
+        for statistic, ones in judged.items():
+            verdicts += verdicts_of_point(
+                review, KIND, _key(reviewed.point, statistic), reviewed.point, ones, _missed(statistic)
+            )
+    return verdicts
 
 
 def is_allowance(target: Target) -> bool:
@@ -58,7 +66,7 @@ def is_allowance(target: Target) -> bool:
     return target.statistic in ("breach_time", "breach_share") and target.at_most is not None
 
 
-def _judge(review: Review, point: PlanPoint, reviewed: SubjectReview, target: Target) -> Verdict:
+def _judge(review: Review, point: PlanPoint, reviewed: SubjectReview, target: Target) -> Judged:
     measured = reviewed.statistics.value(target.statistic)
     answer: Answer = "cannot tell"
     if reason := too_little_expected(reviewed):
@@ -68,12 +76,12 @@ def _judge(review: Review, point: PlanPoint, reviewed: SubjectReview, target: Ta
     elif not target.met(measured):
         reason = "" if _is_certain(point, reviewed, target) else too_thin(point, reviewed)
         if not reason:
-            return _gap(review, point, reviewed, target, measured)
+            return Judged(reviewed, "gap", "", _found(review, point, reviewed, target, measured))
     else:
         reason = not_closing(review, point, reviewed)
         if not reason:
             answer, reason = "no gap", "the target is met"
-    return other_verdict(KIND, _key(point, target), point, reviewed.subject, answer, reason)
+    return Judged(reviewed, answer, reason)
 
 
 def _is_certain(point: PlanPoint, reviewed: SubjectReview, target: Target) -> bool:
@@ -87,9 +95,9 @@ def _is_certain(point: PlanPoint, reviewed: SubjectReview, target: Target) -> bo
     )
 
 
-def _gap(
+def _found(
     review: Review, point: PlanPoint, reviewed: SubjectReview, target: Target, measured: float
-) -> Verdict:
+) -> Found:
     share = target.statistic in SHARES
     unit = "percent" if share else "s" if target.statistic == "breach_time" else point.unit
     factor = 100 if share else 1
@@ -113,11 +121,10 @@ def _gap(
         }
 
     evidence = evidence_of(review, point, reviewed)
-    return gap_verdict(
-        review,
+    return Found(
         Gap(
             kind=KIND,
-            key=_key(point, target),
+            key=_key(point, target.statistic),
             subject=reviewed.subject,
             point=point,
             points=[point],
@@ -135,7 +142,13 @@ def _gap(
             target=bound,
             unit=unit,
         ),
+        weight=off,
+        amount=lambda words: facts(words)["measured"],
     )
+
+
+def _missed(statistic: Statistic) -> Saying:
+    return lambda words: words.say(_MISSED, statistic=words.statistic(statistic))
 
 
 def _severity(point: PlanPoint, target: Target) -> tuple[Severity, list[str]]:
@@ -157,6 +170,6 @@ def _downtime(words: Words, point: PlanPoint, reviewed: SubjectReview, target: T
     return words.say(_DOWNTIME, time=words.duration(judged_ms - shown.good_ms))
 
 
-def _key(point: PlanPoint, target: Target) -> str:
+def _key(point: PlanPoint, statistic: Statistic) -> str:
     # Two targets of a point are two findings; a point's id cannot hold a colon.
-    return f"{point.id}:{target.statistic}"
+    return f"{point.id}:{statistic}"

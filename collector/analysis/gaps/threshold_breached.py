@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from collector.analysis.gaps.report import ENGLISH, Gap, action_of, evidence_of, gap_verdict, other_verdict
+from collector.analysis.gaps.alike import Found, Judged, verdicts_of_point
+from collector.analysis.gaps.report import ENGLISH, Gap, action_of, evidence_of
 from collector.analysis.gaps.rules import not_closing, too_little_expected, too_thin
 from collector.analysis.gaps.target_missed import is_allowance
 from collector.analysis.gaps.words import Words
@@ -36,6 +37,7 @@ _ALLOWED = {
 _NOT_ALLOWED = {"en": "{plan} allows none of it", "zh": "{plan}不允许超限"}
 _HIGHEST = {"en": " The highest value was {value}.", "zh": "实测最高 {value}。"}
 _LOWEST = {"en": " The lowest value was {value}.", "zh": "实测最低 {value}。"}
+_TOO_LONG = {"en": "beyond its level for longer than planned", "zh": "超限时间超出计划"}
 _ACTION = {
     "en": "Find what drives the value beyond its level; assess capacity, or whether the level is right",
     "zh": "查明超限原因；评估容量，或核对阈值是否合理",
@@ -65,27 +67,33 @@ class _Breach:
 
 
 def check(review: Review) -> list[Verdict]:
-    """One verdict per subject that has a level."""
-    return [
-        _judge(review, reviewed.point, subject)
-        for reviewed in review.points
-        for subject in reviewed.subjects
-        if subject.limits.warning or subject.limits.critical
-    ]
+    """One verdict per subject that has a level, and one per point for what many subjects have in common."""
+    verdicts = []
+    for reviewed in review.points:
+        judged = [
+            _judge(review, reviewed.point, subject)
+            for subject in reviewed.subjects
+            if subject.limits.warning or subject.limits.critical
+        ]
+        point = reviewed.point
+        verdicts += verdicts_of_point(
+            review, KIND, point.id, point, judged, lambda words: words.say(_TOO_LONG)
+        )
+    return verdicts
 
 
-def _judge(review: Review, point: PlanPoint, reviewed: SubjectReview) -> Verdict:
+def _judge(review: Review, point: PlanPoint, reviewed: SubjectReview) -> Judged:
     answer: Answer = "cannot tell"
     if not (reason := too_little_expected(reviewed)):
         # What was measured was measured: time beyond what is allowed stays so, however much is missing.
         # Only a share of the time could still shrink, so of that the whole expected time is taken.
         certain = _worst(reviewed, _allowed_ms(reviewed, thin=bool(too_thin(point, reviewed))))
         if certain is not None:
-            return _gap(review, point, reviewed, certain)
+            return Judged(reviewed, "gap", "", _found(review, point, reviewed, certain))
         reason = not_closing(review, point, reviewed)
         if not reason:
             answer, reason = "no gap", "it stayed within what the plan allows"
-    return other_verdict(KIND, point.id, point, reviewed.subject, answer, reason)
+    return Judged(reviewed, answer, reason)
 
 
 def _worst(reviewed: SubjectReview, allowed_ms: float) -> _Breach | None:
@@ -111,7 +119,7 @@ def _allowed_ms(reviewed: SubjectReview, *, thin: bool) -> float:
     return min(allowances, default=0)
 
 
-def _gap(review: Review, point: PlanPoint, reviewed: SubjectReview, breach: _Breach) -> Verdict:
+def _found(review: Review, point: PlanPoint, reviewed: SubjectReview, breach: _Breach) -> Found:
     breaches = breach.breaches
 
     def facts(words: Words, *, marked: bool = True) -> dict[str, str]:
@@ -140,8 +148,7 @@ def _gap(review: Review, point: PlanPoint, reviewed: SubjectReview, breach: _Bre
         )
 
     evidence = evidence_of(review, point, reviewed)
-    return gap_verdict(
-        review,
+    return Found(
         Gap(
             kind=KIND,
             key=point.id,
@@ -166,6 +173,8 @@ def _gap(review: Review, point: PlanPoint, reviewed: SubjectReview, breach: _Bre
             target=breach.allowed_ms / 1000,
             unit="s",
         ),
+        weight=breach.beyond_ms,
+        amount=lambda words: facts(words)["time"],
     )
 
 
