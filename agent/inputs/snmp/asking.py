@@ -190,10 +190,10 @@ class DeviceSession:
             self._engine.complaints.add(
                 f"{base}: cut off after {len(rows)} rows, for it took more than {self._timing.deadline_s:g} s"
             )
-        unique = dict(rows)
+        unique = dict(reversed(rows))
         if len(unique) < len(rows):
-            self._engine.complaints.add(f"{base}: some OIDs came twice; the later value counts")
-            rows = list(unique.items())
+            self._engine.complaints.add(f"{base}: some OIDs came twice; the first value counts")
+            rows = list(reversed(unique.items()))
         return rows
 
     def _ask_for_less(self, less: _AskForLess) -> None:

@@ -22,6 +22,7 @@ class Header:
     """
 
     version: int
+    community: bytes = b""
     message_id: int = 0
     flags: int = 0
     engine_id: bytes = b""
@@ -46,7 +47,8 @@ def read_header(data: bytes) -> Header:
         version, at = _integer(data, at, end)
         header = Header(version)
         if version in (0, 1):
-            _, at = _enter(data, at, end, _OCTETS)  # the community
+            community_at, at = _enter(data, at, end, _OCTETS)
+            header.community = data[community_at:at]
             _read_pdu(data, at, end, header)
         elif version == 3:
             _read_v3(data, at, end, header)
@@ -59,7 +61,9 @@ def read_header(data: bytes) -> Header:
 
 def belongs(header: Header, asked: Header) -> bool:
     """Whether it answers just this request, and not an earlier one."""
-    if header.version != asked.version or header.message_id != asked.message_id:
+    if header.version != asked.version or header.community != asked.community:
+        return False
+    if header.message_id != asked.message_id:
         return False
     if header.pdu == REPORT:
         return header.version == 3

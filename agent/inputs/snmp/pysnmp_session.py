@@ -22,7 +22,7 @@ from pysnmp.proto.error import StatusInformation
 from agent.inputs.connection import Address
 from agent.inputs.snmp.asking import Complaints, ErrorStatus
 from agent.inputs.snmp.credentials import Credentials
-from agent.inputs.snmp.message import Header, NotSnmp, belongs, read_header
+from agent.inputs.snmp.message import REPORT, Header, NotSnmp, belongs, read_header
 from agent.inputs.snmp.opaque import opaque_float
 from agent.inputs.snmp.reports import reason_of_report
 from agent.inputs.snmp.session import (
@@ -70,7 +70,10 @@ _INDICATIONS = {
     "DecryptionError": "1.3.6.1.6.3.15.1.1.6.0",
 }
 """pysnmp's name for a report, and the report."""
-_STALE = ("NotInTimeWindow", "UnknownEngineID")
+
+
+class _Stale(Exception):
+    """What pysnmp believes of the device's engine is not so any more."""
 
 
 class PysnmpEngine:
@@ -109,22 +112,20 @@ class PysnmpEngine:
         self, generator: cmdgen.CommandGenerator, oids: Sequence[str], *numbers: int
     ) -> list[tuple[str, Value | Missing | None]]:
         """What came for the OIDs, NULL as None. ErrorStatus and the errors of a session."""
-        for attempt in range(2):
-            indication, status, index, bindings = await self._ask(generator, oids, numbers)
-            name = type(indication).__name__ if indication else ""
-            if name in _STALE and not attempt:
-                await self._renew()  # the device was replaced by another
-                generator = type(generator)()
-                continue
-            if indication:
-                raise self._error(name, indication)
-            if status:
-                raise ErrorStatus(int(status), int(index))
-            break
+        try:
+            bindings = await self._ask(generator, oids, numbers)
+        except _Stale:
+            await self._renew()
+            try:
+                bindings = await self._ask(type(generator)(), oids, numbers)
+            except _Stale:
+                raise AnswerError("it does not take its own clock, or not the id of its engine") from None
         self.cost.varbinds += len(bindings)
         return [(".".join(map(str, oid)), _plain(value)) for oid, value in bindings]
 
-    async def _ask(self, generator: Any, oids: Sequence[str], numbers: Sequence[int]) -> tuple[Any, ...]:
+    async def _ask(
+        self, generator: Any, oids: Sequence[str], numbers: Sequence[int]
+    ) -> Sequence[tuple[Any, Any]]:
         results: list[tuple[Any, ...]] = []
 
         def finish(_engine: Any, _handle: Any, *result: Any) -> None:
@@ -151,7 +152,8 @@ class PysnmpEngine:
 
             def fits(datagram: bytes, asked: Header = asked, address: Any = address) -> bool | None:
                 try:
-                    if not belongs(read_header(datagram), asked):
+                    header = read_header(datagram)
+                    if not belongs(header, asked):
                         return None
                 except NotSnmp as error:
                     self.complaints.add(f"sent something that is no SNMP message: {error}")
@@ -162,6 +164,8 @@ class PysnmpEngine:
                     raise AnswerError(f"an answer that cannot be decoded: {type(error).__name__}") from None
                 if results or relay.outgoing:
                     return True
+                if header.pdu == REPORT:
+                    raise _Stale  # of an engine that it does not know: another device has taken the place
                 if asked.version != 3:
                     raise AnswerError("an answer that cannot be decoded")
                 self.complaints.add("sent an answer whose digest is wrong; it was not used")
@@ -170,7 +174,16 @@ class PysnmpEngine:
             await self._wire.exchange(request, fits)
         if not results:
             raise AnswerError("it does not tell the id and the clock of its engine")
-        return (results[0] + ((),))[:4]
+        indication, status, index, bindings = (*results[0], ())[:4]
+        if indication:
+            name = type(indication).__name__
+            if name in ("NotInTimeWindow", "UnknownEngineID"):
+                raise _Stale
+            raise self._error(name, indication)
+        if status:
+            raise ErrorStatus(int(status), int(index))
+        answered: Sequence[tuple[Any, Any]] = bindings
+        return answered
 
     def _error(self, name: str, indication: object) -> SessionError:
         if name in _INDICATIONS:
