@@ -1,17 +1,24 @@
-"""Many agents' batches through a real broker into the embedded store.
+"""Many agents' batches through a real broker into a store.
 
     python bench/ingest.py --seconds 20 --agents 200
+    python bench/ingest.py --store influxdb
+    python bench/ingest.py --store victoriametrics
 
 Publishes ready-made batches of host metrics (two fields a line, and a mix of nine like the host input's) as
 fast as the collector takes them, with at most a window of unacked batches per agent, and then at a steady
 pace; prints points and readings a second, the same per CPU second of the collector, latency from measurement
 to ack, peak memory, and where the collector's time went. The load's own process has the other core.
+
+Beside it, in the same run: how fast the store takes the same lines without us. A server gets them from a
+plain HTTP client, in requests of the size that the collector sends, packed before the clock starts; DuckDB
+gets as many readings as ready columns, an insert for as many as the collector commits together.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 import sys
@@ -28,12 +35,18 @@ import aiomqtt
 import psutil
 import zstandard
 
+from bench.store_baseline import Baseline, bodies, insert_columns, post_to_server
 from setpoint.ack import decode_ack
 from setpoint.batch_header import body_hash, encode_header
 from tests.end_to_end.site import CollectorProcess
 from tests.servers import Login, Mosquitto
+from tests.store_servers import Influxd, VictoriaMetrics
 
 NOBODY = Login(None, None)
+SERVERS: dict[str, type[Influxd | VictoriaMetrics]] = {
+    "influxdb": Influxd,
+    "victoriametrics": VictoriaMetrics,
+}
 
 
 # Stands for the seconds in a ready-made batch; a batch is then made by replacing it.
@@ -67,6 +80,14 @@ def host_mix(host: str, lines: int) -> list[str]:
     ]
 
 
+def template_of(make: Callable[[str, int], list[str]], host: str, lines: int) -> bytes:
+    return ("\n".join(make(host, lines)) + "\n").encode()
+
+
+def host_name(number: int) -> str:
+    return f"bench-{number:04d}"
+
+
 @dataclass
 class Sender:
     """One agent: batches that are ready, those under way, and what the acks said."""
@@ -77,6 +98,8 @@ class Sender:
     room: asyncio.Event = field(default_factory=asyncio.Event)
     sequence: int = 0
     acked: int = 0
+    first_ack: float = 0.0
+    last_ack: float = 0.0
 
 
 async def publish(
@@ -102,11 +125,13 @@ async def publish(
                     if began is not None:
                         sender.latencies_s.append(now - began)
                         sender.acked += 1
+                        sender.first_ack = sender.first_ack or now
+                        sender.last_ack = now
                 sender.room.set()
 
         taking = asyncio.create_task(take_acks())
         start_s = int(time.time()) - 86_400
-        template = ("\n".join(make(sender.name, lines)) + "\n").encode()
+        template = template_of(make, sender.name, lines)
         while time.monotonic() < until:
             if len(sender.under_way) >= window:
                 sender.room.clear()
@@ -141,7 +166,7 @@ def own_metric(text: str, name: str) -> float:
 async def load(
     port: int, options: argparse.Namespace, make: Callable[[str, int], list[str]], pause_s: float
 ) -> list[Sender]:
-    senders = [Sender(f"bench-{n:04d}") for n in range(options.agents)]
+    senders = [Sender(host_name(n)) for n in range(options.agents)]
     until = time.monotonic() + options.seconds
     await asyncio.gather(
         *(publish(s, port, make, options.lines, options.window, until, pause_s) for s in senders)
@@ -155,24 +180,37 @@ def run(
     fields = sum(line.split(" ")[1].count("=") for line in make("x", 100)) / 100
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with (
-            Mosquitto(
-                folder / "broker", extra=["max_inflight_messages 0", "max_queued_messages 0"]
-            ) as broker,
-            CollectorProcess(folder, NOBODY, broker.port) as collector,
-        ):
-            process = psutil.Process(collector.pid)
-            before = process.cpu_times()
-            began = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            server = None if options.store == "duckdb" else SERVERS[options.store](folder / "server")
+            store: dict[str, object] = {"engine": options.store}
+            if server is None:
+                plain = insert_columns(folder, 20_000_000, 5_000) if not pause_s else None
+            else:
+                stack.enter_context(server)
+                store |= {"url": server.url}
+                if options.unconfirmed:
+                    store |= {"unconfirmed": options.unconfirmed}
+                plain = _plain(server, options, make) if not pause_s else None
+            broker = stack.enter_context(
+                Mosquitto(folder / "broker", extra=["max_inflight_messages 0", "max_queued_messages 0"])
+            )
+            collector = stack.enter_context(
+                CollectorProcess(folder, NOBODY, broker.port, settings={"store": store})
+            )
+            cpu_before = _cpu_s(collector.pid)
+            server_before = _cpu_s(server.pid) if server else 0.0
             senders = asyncio.run(load(broker.port, options, make, pause_s))
-            wall = time.monotonic() - began
-            after = process.cpu_times()
+            cpu = _cpu_s(collector.pid) - cpu_before
+            server_cpu = _cpu_s(server.pid) - server_before if server else 0.0
             peak = _peak_bytes(collector.pid)
             text = get(collector.port, "/metrics")
-    cpu = after.user + after.system - before.user - before.system
+    # A store may be asked for a while whether it has kept what it took; that time is latency, not work.
+    wall = max(s.last_ack for s in senders) - min(s.first_ack for s in senders if s.acked)
     batches = sum(s.acked for s in senders)
     lines = batches * options.lines
     readings = lines * fields
+    # DuckDB's columns hold one reading a row.
+    per_row = fields if server else 1.0
     latencies = sorted(latency for s in senders for latency in s.latencies_s)
     decode = own_metric(text, "setpoint_collector_decode_seconds_total")
     write = own_metric(text, "setpoint_collector_write_seconds_total")
@@ -188,10 +226,32 @@ def run(
         "latency p99 s": round(latencies[int(len(latencies) * 0.99)], 3),
         "peak MB": round(peak / 1e6),
         "CPU s": round(cpu, 1),
+        "server CPU s": round(server_cpu, 1),
+        "readings per server CPU s": round(readings / server_cpu) if server_cpu else "-",
         "of it decode s (wall)": round(decode, 1),
         "of it write s (wall)": round(write, 1),
         "commits": int(own_metric(text, "setpoint_collector_commits_total")),
+        "plain: readings/s": round(plain.lines * per_row / plain.seconds) if plain else "-",
+        "plain: per server CPU s": round(plain.lines * per_row / plain.cpu_s) if plain else "-",
     }
+
+
+def _plain(
+    server: Influxd | VictoriaMetrics, options: argparse.Namespace, make: Callable[[str, int], list[str]]
+) -> Baseline:
+    templates = [template_of(make, host_name(n), options.lines) for n in range(options.agents)]
+    start_s = int(time.time()) - 86_400
+
+    def batch(number: int) -> bytes:
+        second = start_s + number // options.agents
+        return templates[number % options.agents].replace(SECONDS.encode(), b"%d" % second)
+
+    return post_to_server(server, bodies(batch, options.plain_bodies))
+
+
+def _cpu_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
 def _peak_bytes(pid: int) -> int:
@@ -207,6 +267,11 @@ def main() -> int:
     parser.add_argument("--agents", type=int, default=50)
     parser.add_argument("--lines", type=int, default=1000, help="lines a batch (%(default)s)")
     parser.add_argument("--window", type=int, default=8, help="unacked batches per agent (%(default)s)")
+    parser.add_argument("--store", choices=["duckdb", *SERVERS], default="duckdb")
+    parser.add_argument("--unconfirmed", help="VictoriaMetrics: store.unconfirmed, such as 1GB")
+    parser.add_argument(
+        "--plain-bodies", type=int, default=100, help="2 MB each, that the server gets without us"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     results = [
@@ -219,7 +284,7 @@ def main() -> int:
         print(json.dumps(results))
         return 0
     for key in results[0]:
-        print(f"{key:<24}" + "".join(f"{result[key]!s:>16}" for result in results))
+        print(f"{key:<26}" + "".join(f"{result[key]!s:>16}" for result in results))
     return 0
 
 

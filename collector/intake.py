@@ -23,7 +23,8 @@ from setpoint.batch_header import BatchHeader, parse_header, split_header
 log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S = 0.5
-_RETRY_LONGEST_S = 30.0
+# An attempt costs little, and after it the present waits for no longer than this.
+_RETRY_LONGEST_S = 10.0
 # A reason may quote a name as long as a line. Acks name many batches, and agents take no ack above 1 MiB.
 _LONGEST_REASON = 500
 
@@ -103,7 +104,9 @@ class Intake:
         attempts: Attempts,
         agents: Agents,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        stored: Callable[[Sequence[Batch]], None] = lambda _: None,
     ) -> None:
+        """``stored`` is called, in a thread, with what is durable and not acked yet."""
         self._decoder = decode
         self._store = store
         self._series = series
@@ -111,6 +114,7 @@ class Intake:
         self._attempts = attempts
         self._agents = agents
         self._now_ms = now_ms
+        self._stored = stored
         self._taking = asyncio.Lock()
         # One thread at a time adds series or observes values.
         self._table = asyncio.Lock()
@@ -215,6 +219,7 @@ class Intake:
             result = await self._until_durable(group)
             if group.batches:
                 self._count(group.batches, result)
+                await asyncio.to_thread(self._stored, group.batches)
             async with self._table:
                 await asyncio.to_thread(self._settle, group.works, written.acks)
         return written.acks
