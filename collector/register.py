@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from setpoint.finding import Finding, State, Verdict
+from setpoint.maintenance import Announced
 
 _MIGRATIONS: Sequence[str] = (
     """
@@ -26,6 +27,12 @@ _MIGRATIONS: Sequence[str] = (
         id TEXT PRIMARY KEY, state TEXT NOT NULL, point TEXT, definition TEXT NOT NULL,
         first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, data BLOB NOT NULL
     ) WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE maintenance (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, hosts TEXT NOT NULL, reason TEXT NOT NULL,
+        from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, added_ms INTEGER NOT NULL
+    );
     """,
 )
 
@@ -211,6 +218,39 @@ class Register:
         with self._lock:
             row = self._db.execute("SELECT data FROM findings WHERE id = ?", (finding_id,)).fetchone()
         return msgspec.json.decode(row[0], type=Finding) if row else None
+
+    # -- maintenance -------------------------------------------------------------------------------
+
+    def add_maintenance(self, hosts: str, reason: str, from_ms: int, to_ms: int, now_ms: int) -> Announced:
+        """Enters maintenance of a host, a device, or all that a glob matches, in [from_ms, to_ms)."""
+        with self._lock:
+            number = self._db.execute(
+                "INSERT INTO maintenance (hosts, reason, from_ms, to_ms, added_ms) VALUES (?, ?, ?, ?, ?)",
+                (hosts, reason, from_ms, to_ms, now_ms),
+            ).lastrowid
+        return Announced(
+            id=number or 0, hosts=hosts, reason=reason, from_ms=from_ms, to_ms=to_ms, added_ms=now_ms
+        )
+
+    def end_maintenance(self, number: int, now_ms: int) -> Announced | None:
+        """Lets maintenance end now, or not be at all if it has not begun; of one that is over, nothing
+        changes. Returns it as it is then; None when there is none of that number.
+        """
+        with self._lock:
+            self._db.execute(
+                "UPDATE maintenance SET to_ms = max(from_ms, ?) WHERE id = ? AND to_ms > ?",
+                (now_ms, number, now_ms),
+            )
+        return next((one for one in self.maintenance() if one.id == number), None)
+
+    def maintenance(self) -> list[Announced]:
+        """All maintenance that was ever entered, in order of its start."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT id, hosts, reason, from_ms, to_ms, added_ms FROM maintenance ORDER BY from_ms, id"
+            ).fetchall()
+        names = Announced.__struct_fields__
+        return [Announced(**dict(zip(names, row, strict=True))) for row in rows]
 
     # -- keeping -----------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from setpoint.calendars import Calendar
 from setpoint.plan_match import Matcher
 from setpoint.spans import Span, Spans, merged, overlap, without
@@ -38,6 +40,24 @@ class Maintenance:
         if self.week is not None:
             return self.week.spans(start_ms, end_ms)
         return overlap(merged([self.span] if self.span else []), ((start_ms, end_ms),))
+
+
+class Announced(msgspec.Struct, frozen=True, kw_only=True):
+    """Maintenance that somebody entered beside the plan. ``hosts`` is a name or a glob; times are UTC
+    milliseconds.
+    """
+
+    id: int
+    hosts: str
+    reason: str
+    from_ms: int
+    to_ms: int
+    added_ms: int
+
+    def maintenance(self) -> Maintenance:
+        """The same in the form that knows whom it concerns."""
+        span = (self.from_ms, self.to_ms)
+        return Maintenance(Matcher([self.hosts]), self.reason, span=span, added_ms=self.added_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -445,7 +445,7 @@ def test_a_register_of_a_newer_version_is_refused(collector_yaml: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     assert last_words(collector_yaml) == (
-        f"setpoint collector: {register} has schema version 99, and this program knows none above 1; "
+        f"setpoint collector: {register} has schema version 99, and this program knows none above 2; "
         "install the version that wrote it, or a newer one"
     )
 

@@ -366,3 +366,23 @@ def _rows(folder: Path, sql: str) -> list[Any]:
     finally:
         connection.close()
     return rows
+
+
+# -- maintenance -----------------------------------------------------------------------------------
+
+
+def test_maintenance_is_kept_and_ended(tmp_path: Path) -> None:
+    path = tmp_path / "register.db"
+    register = Register(path)
+    later = register.add_maintenance("web-*", "Updates", 5_000, 9_000, 1_000)
+    running = register.add_maintenance("sw-1", "New firmware", 500, 4_000, 1_000)
+    assert register.maintenance() == [running, later]
+    ended = register.end_maintenance(running.id, 2_000)
+    assert ended == msgspec.structs.replace(running, to_ms=2_000)
+    assert register.end_maintenance(running.id, 3_000) == ended
+    assert register.end_maintenance(later.id, 2_000) == msgspec.structs.replace(later, to_ms=5_000)
+    assert register.end_maintenance(99, 2_000) is None
+    register.close()
+    again = Register(path)
+    assert [(one.hosts, one.to_ms) for one in again.maintenance()] == [("sw-1", 2_000), ("web-*", 5_000)]
+    again.close()
