@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.context import Context
+from grafana.marks import Mark
 from grafana.panels import Panel
 from grafana.queries import data_source
 from grafana.selectors import influx_name, prom_name
@@ -66,6 +67,7 @@ class Frame:
     rows: Sequence[Row]
     variables: Sequence[Variable] = ()
     texts: Sequence[Text] = ()
+    marks: Sequence[Mark] = ()
     range: str = "now-6h"
     refresh: str = "1m"
 
@@ -98,7 +100,7 @@ class Frame:
                     *(_text_variable(one, context) for one in self.texts),
                 ]
             ),
-            annotations=models.AnnotationContainer(list_val=[]),
+            annotations=models.AnnotationContainer(list_val=[mark.build(context) for mark in self.marks]),
             links=[_others(context)],
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grafana.frame import HOST, SITE, Frame, Row
+from grafana.marks import EPISODES
 from grafana.panels import NONE_IS_GOOD, PERCENT_USED, PLAIN, Panel
 from grafana.queries import Query, latest, over_time
 from grafana.selectors import Selector
@@ -49,6 +50,7 @@ HOST_DASHBOARD = Frame(
     title="Host",
     help="What one host measured of itself. Lines and shades are the thresholds of the plan.",
     variables=(SITE, HOST.alone()),
+    marks=(EPISODES,),
     rows=(
         Row(
             "Now",

@@ -49,6 +49,7 @@ CHINESE: Mapping[str, str] = {
     "Open findings: info": "未关闭发现：提示",
     "As of the last review of the last 24 hours.": "以最近 24 小时内最后一次评审为准。",
     "Episodes, last 24 hours": "超限次数（最近 24 小时）",
+    "Hours with episodes": "有持续超限的小时",
     "Times that a value stayed beyond a threshold of the plan for as long as it says.": (
         "数值超出计划阈值并达到计划规定持续时间的次数。"
     ),

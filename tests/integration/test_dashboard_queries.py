@@ -285,6 +285,18 @@ def test_a_chosen_site_narrows_the_hosts(flavour: Flavour, server: Server) -> No
     assert sorted(everywhere) == sorted([*HOSTS, SILENT])
 
 
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_the_host_dashboard_marks_the_hours_in_which_its_host_had_episodes(
+    flavour: Flavour, server: Server
+) -> None:
+    dashboard = dashboard_json(DASHBOARDS["host"], Context(flavour))
+    (mark,) = dashboard["annotations"]["list"]
+    target = {"instant": False, **mark.get("target", mark)}
+    rows = server.ask(target, _filled(_query(target), {"host": HOSTS[0]}, server.end_ms))
+    assert {row.tags["subject"] for row in rows} == {"host=mon-01 cpu=cpu-total", "host=mon-01 path=/"}
+    assert {row.tags["point"] for row in rows} == {"host-cpu", "host-disk"}
+
+
 _PLAN = """
 plan: Alerts
 revision: 1
