@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from collector.analysis.statistics import Levels, Statistics, SubjectWindow, period_statistics
 from collector.planned_subjects import PlannedSubject
 from collector.store.base import Metric, Store
 from setpoint.limits import Comparison
 from setpoint.plan import PlanPoint
+
+
+
+class PeriodStatistics(Protocol):
+    """One Statistics per window of a point. A window's ``subject`` is an index into ``subjects``; so is that
+    of its statistics.
+    """
+
+    def __call__(
+        self, point: PlanPoint, subjects: Sequence[PlannedSubject], windows: Sequence[SubjectWindow]
+    ) -> list[Statistics]: ...
+
 
 # How far before a window samples are fetched for subjects whose spacing is not planned: a sample stands for
 # twice its spacing, and nothing slower than this is expected without an `every`.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from collector.agents import Agents
 from collector.analysis.expected import ExpectedTimes
 from collector.analysis.gaps import run_checks
 from collector.analysis.review import PointReview, Review, SubjectReview, Window
 from collector.planned_subjects import PlannedSubjects
-from collector.point_statistics import raw_statistics, window_of
+from collector.point_statistics import PeriodStatistics, raw_statistics, window_of
 from collector.register import Changes, Register
 from collector.series import SeriesTable
 from collector.store.base import Store
@@ -24,13 +25,21 @@ class Reviewer:
     """Runs in one thread; one review at a time."""
 
     def __init__(
-        self, plan: Plan, store: Store, series: SeriesTable, agents: Agents, register: Register
+        self,
+        plan: Plan,
+        store: Store,
+        series: SeriesTable,
+        agents: Agents,
+        register: Register,
+        statistics: PeriodStatistics | None = None,
     ) -> None:
+        """``statistics``: where those of a period come from; from samples, unless given."""
         self._plan = plan
         self._store = store
         self._series = series
         self._agents = agents
         self._register = register
+        self._statistics = statistics or partial(raw_statistics, store)
         self._definitions = {p.id: p.definition_hash for p in plan.points}
 
     def review(self, window: Window, now_ms: int) -> Changes:
@@ -68,7 +77,7 @@ class Reviewer:
             for one, asked in zip(subjects, windows, strict=True)
         ]
         windows = [replace(asked, spans=spans) for asked, (spans, _) in zip(windows, times, strict=True)]
-        statistics = raw_statistics(self._store, point, subjects, windows)
+        statistics = self._statistics(point, subjects, windows)
         return PointReview(
             point,
             [

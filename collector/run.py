@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from collector.receiver import Receiver
 from collector.register import Register, Revision
 from collector.rejected import RejectedFolder
 from collector.reviewer import Reviewer
+from collector.rollups.rolling import Rolling
 from collector.self_metrics import self_lines
 from collector.series import SeriesTable
 from collector.settings import CollectorSettings
@@ -55,7 +56,9 @@ def now_ms() -> int:
 
 
 class Collector:
-    """Opening may raise StoreUnavailable, SchemaError or RegisterError; everything else is recovered from."""
+    """Opening may raise StoreUnavailable, SchemaError, RegisterError or RollupFileError; everything else is
+    recovered from.
+    """
 
     def __init__(
         self,
@@ -85,6 +88,8 @@ class Collector:
             retention_ms=settings.store.retention,
         )
         decoder = Decoder(self.series, limits, [agent.name for agent in self.agents.all()])
+        self.rolling = Rolling(settings, plan, data, self.store, self.series, self.agents, self.register)
+        self.rollups = self.rolling.file
         self.rejected = RejectedFolder(data / "rejected", max_bytes=receive.rejected)
         self.intake = Intake(
             decode=decoder,
@@ -93,6 +98,7 @@ class Collector:
             rejected=self.rejected,
             attempts=Attempts(data / "attempts.json"),
             agents=self.agents,
+            stored=self.rolling.late.note,
         )
         self.inbox = Inbox(receive.queue)
         self.receiver = Receiver(
@@ -105,7 +111,9 @@ class Collector:
             share=settings.collector.share,
             group_bytes=receive.group,
         )
-        self.reviewer = Reviewer(plan, self.store, self.series, self.agents, self.register)
+        self.reviewer = Reviewer(
+            plan, self.store, self.series, self.agents, self.register, self.rolling.statistics
+        )
         self.now = Now(plan, self.series)
         self.reviews = settings.review.enabled
         self._sharing = Sharing(settings.collector.name, self.store, self.series, self.agents, self.intake)
@@ -115,6 +123,8 @@ class Collector:
         self.review_error = ""
         self._judged: str | None = None
         self._confirming: set[asyncio.Future[Acks]] = set()
+        # One analysis at a time: each may take the store's memory limit.
+        self._analysing = asyncio.Lock()
 
     def clock_ms(self) -> int:
         """Now, in UTC milliseconds."""
@@ -158,7 +168,11 @@ class Collector:
             _repeat(stop, _EXPIRE_EVERY_S, self._expire),
         ]
         if self.reviews:
-            jobs += [_repeat(stop, _NOW_EVERY_S, self._tick), self._review_again_and_again(stop)]
+            jobs += [
+                _repeat(stop, _NOW_EVERY_S, self._tick),
+                self._review_again_and_again(stop),
+                self._roll_up_again_and_again(stop),
+            ]
             if self._settings.collector.share:
                 jobs.append(self._look_at_others_again_and_again(stop))
         tasks = [asyncio.create_task(job) for job in jobs]
@@ -177,18 +191,25 @@ class Collector:
 
     def close(self) -> None:
         self.store.close()
+        self.rollups.close()
         self.register.close()
 
     async def _tick(self) -> None:
         await asyncio.to_thread(self.now.tick, now_ms(), [a.name for a in self.agents.all()])
 
     async def _measure_self(self) -> None:
-        lines = self_lines(self._settings.collector.name, self, now_ms())
-        origin = Origin(self._plan.site, "", enrolled=False)
-        confirm = await self.intake.begin([(origin, Incoming("", lines, now_ms()))])
+        confirm = await self._begin_own(self_lines(self._settings.collector.name, self, now_ms()))
         confirming = asyncio.ensure_future(confirm())
         self._confirming.add(confirming)
         confirming.add_done_callback(self._confirming.discard)
+
+    async def _begin_own(self, lines: bytes) -> Callable[[], Awaitable[Acks]]:
+        """The first half of storing what the collector itself has to say, as ``Intake.begin``."""
+        origin = Origin(self._plan.site, "", enrolled=False)
+        return await self.intake.begin([(origin, Incoming("", lines, now_ms()))])
+
+    async def _store_own(self, lines: bytes) -> None:
+        await (await self._begin_own(lines))()
 
     async def _expire(self) -> None:
         # The other engines have a retention of their own.
@@ -211,13 +232,23 @@ class Collector:
             try:
                 if self._settings.collector.share:
                     await self._sharing.look(self._windows(now_ms())[-1].start_ms, self._hosts)
-                await asyncio.to_thread(self.review)
+                async with self._analysing:
+                    await asyncio.to_thread(self.review)
                 self.review_error = self._two_reviewers()
             except (QueryError, StoreUnavailable) as error:
                 # Out of memory on a large period, or a server that is away: storing goes on or waits by
                 # itself, and the health says so.
                 self.review_error = f"the review failed: {error}"
                 log.error("%s", self.review_error)
+
+    async def _roll_up_again_and_again(self, stop: asyncio.Event) -> None:
+        pause_s = _FIRST_REVIEWS_S[0]
+        while await _pause(stop, pause_s):
+            try:
+                pause_s = await self.rolling.step(self._store_own, self._analysing)
+            except QueryError as error:
+                self.rolling.failed(error)
+                pause_s = _FIRST_REVIEWS_S[0]
 
     def _two_reviewers(self) -> str:
         others = self._sharing.other_reviewers(now_ms()) if self._settings.collector.share else []

@@ -74,10 +74,12 @@ class WebSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class ReviewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """``every``: how often the running period is looked at again. ``enabled``: false for all but one of the
     collectors that share the readings; the findings and the present state are with that one.
+    ``keep_rollups``: for how long what every hour showed is kept (docs/rollups.md).
     """
 
     every: Duration = Duration(60_000)
     enabled: bool = True
+    keep_rollups: Duration = Duration(5 * 366 * 86_400_000)
 
 
 class GrafanaSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -94,8 +94,10 @@ class View:
             ),
             "store": Part(collector.intake.store_error == "", collector.intake.store_error or waiting),
             "review": Part(
-                collector.review_error == "",
-                collector.review_error or (f"{collector.review_s:.1f} s" if collector.reviews else "off"),
+                collector.review_error == collector.rolling.error == "",
+                collector.review_error
+                or collector.rolling.error
+                or (f"{collector.review_s:.1f} s" if collector.reviews else "off"),
             ),
         }
         return Health(all(part.ok for part in parts.values()), parts)
@@ -182,4 +184,4 @@ class View:
                 "the readings are in a server of their own, which is backed up with its own tools; the "
                 "findings are in register.db in the collector's data folder"
             )
-        await pack(store, self._collector.register, path)
+        await pack(store, self._collector.register, self._collector.rollups, path)

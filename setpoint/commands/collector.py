@@ -60,6 +60,7 @@ def _run(options: argparse.Namespace) -> int:
     # Here, so that checking needs (and loads) no database and no web server.
     try:
         from collector.register import RegisterError
+        from collector.rollups.file import RollupFileError
         from collector.run import Collector
         from collector.store.base import StoreUnavailable
         from collector.store.schema import SchemaError
@@ -83,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
     except CannotListen as error:
         print(f"setpoint collector: {error.strerror}", file=sys.stderr)
         return 1
-    except (StoreUnavailable, SchemaError, RegisterError, OSError) as error:
+    except (StoreUnavailable, SchemaError, RegisterError, RollupFileError, OSError) as error:
         print(f"setpoint collector: {error}", file=sys.stderr)
         return 1
     return 0

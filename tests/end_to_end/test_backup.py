@@ -69,7 +69,7 @@ def test_a_backup_of_a_busy_collector_is_put_back_elsewhere(mosquitto: Mosquitto
     restored = setpoint("restore", file, "--config", config)
     assert restored.stderr == ""
     assert restored.stdout == f"{other.data} holds what {file} held\n"
-    assert sorted(path.name for path in other.data.iterdir()) == ["register.db", "store.duckdb"]
+    assert sorted(path.name for path in other.data.iterdir()) == ["register.db", "rollups.db", "store.duckdb"]
     with other:
         assert findings(other).items() >= known.items()
         refused = setpoint("restore", file, "--config", config)

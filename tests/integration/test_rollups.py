@@ -1,0 +1,346 @@
+"""Rollups over simulated time: reviews from them are those from samples, whatever comes late or breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collector.agents import Agents
+from collector.analysis.statistics import Statistics
+from collector.planned_subjects import PlannedSubjects
+from collector.point_statistics import metrics_of, raw_statistics, window_of
+from collector.register import Register, Revision
+from collector.rollups.file import DAY_MS, HOUR_MS, RollupFile, RollupFileError
+from collector.rollups.late import LateSamples
+from collector.rollups.reading import RollupReader
+from collector.rollups.writer import RollupWriter
+from collector.series import SeriesTable
+from collector.store.base import Batch, SeriesKey, StoreUnavailable
+from collector.store.duckdb import DuckDBStore
+from setpoint.plan import parse_plan
+
+MINUTE = 60_000
+START = 1_790_000_000_000 - 1_790_000_000_000 % DAY_MS
+HOSTS = ("mon-01", "mon-02", "web-01")
+PLAN = """
+plan: Test
+revision: 1
+timezone: UTC
+review: month
+points:
+  - {id: memory, title: Memory, metric: mem.used_percent, unit: percent, expect: {host: "*", every: 1m},
+     warning: {above: 80, for: 5m}, critical: {above: 95, for: 90m}, target: {p95: {at_most: 70}}}
+  - {id: traffic, title: Traffic, metric: net.bytes_recv, as: rate, scale: 8, unit: bps,
+     expect: {host: "*", every: 5m}, missing: bad, critical: {above: 500000, for: 10m}}
+  - {id: load, title: Load, metric: system.load1, critical: {above: 4}}
+"""
+
+
+class Site:
+    def __init__(self, folder: Path, plan: str = PLAN) -> None:
+        self.folder = folder
+        self.series = SeriesTable()
+        self.store = DuckDBStore(folder / "store.duckdb", self.series, threads=1)
+        self.register = Register(folder / "register.db")
+        self.agents = Agents()
+        self.told: list[bytes] = []
+        self.start(plan)
+
+    def start(self, plan: str = PLAN) -> None:
+        """As a collector does that was stopped, or that gets another plan."""
+        self.plan = parse_plan(plan)
+        self.register.activate(
+            Revision(self.plan.hash, self.plan.revision, "", "", "", START),
+            {p.id: p.definition_hash for p in self.plan.points},
+        )
+        self.file = RollupFile(self.folder / "rollups.db")
+        metrics = {metric for point in self.plan.points for metric in metrics_of(point)}
+        self.late = LateSamples(self.file, self.series, metrics)
+        self.reader = RollupReader(self.store, self.file, self.late)
+        self.writer = RollupWriter(
+            self.plan,
+            self.store,
+            self.series,
+            self.agents,
+            self.register,
+            self.file,
+            self.late,
+            collector="collector",
+        )
+
+    def close(self) -> None:
+        self.file.close()
+        self.store.close()
+        self.register.close()
+
+    def measured(self, metric: str, host: str, samples: Sequence[tuple[int, float]]) -> None:
+        """(UTC milliseconds, value), taken as the collector does."""
+        measurement, _, field = metric.partition(".")
+        key = SeriesKey(measurement, (("host", host),), field)
+        times = np.array([t for t, _ in samples], np.int64)
+        number = self.series.find(key)
+        if number is None:
+            number = self.series.add(key, "float", int(times[0]), host)
+        numbers, values = np.full(len(samples), number, np.int32), np.array([v for _, v in samples])
+        batch = Batch("hq", host, None, None, numbers, times, values, [], b"", int(times[-1]))
+        asyncio.run(self.store.write([batch]))
+        self.late.note([batch])
+        self.series.observe(numbers, times, values)
+
+    def roll_up(self, now_ms: int, raw_from_ms: int = 0) -> None:
+        """Everything that there is to do."""
+        while (told := self.writer.step(now_ms, raw_from_ms)) is not None:
+            self.told += told.lines
+            self.file.tell(told.point, told.hours)
+
+    def agree(self, start_ms: int, end_ms: int, raw_from_ms: int = 0) -> None:
+        """Asserts that the period's statistics are those of the samples."""
+        planned = PlannedSubjects(self.series, self.agents, self.register.planned_since())
+        for point in self.plan.points:
+            subjects = planned.of(point, start_ms)
+            windows = [window_of(n, subject, start_ms, end_ms) for n, subject in enumerate(subjects)]
+            expected = raw_statistics(self.store, point, subjects, windows)
+            got = self.reader.statistics(point, subjects, windows, raw_from_ms)
+            assert expected
+            for one, other in zip(got, expected, strict=True):
+                same(one, other)
+
+
+def same(got: Statistics, expected: Statistics) -> None:
+    for each in fields(Statistics):
+        mine, theirs = getattr(got, each.name), getattr(expected, each.name)
+        if isinstance(theirs, float) and each.name in ("mean", "weighted_sum"):
+            theirs = pytest.approx(theirs, rel=1e-11)
+        assert mine == theirs, each.name
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    yield site
+    site.close()
+
+
+def fill(site: Site, hosts: Sequence[str], start_ms: int, end_ms: int, seed: int = 1) -> None:
+    """Waves with breaches of minutes and hours, and holes."""
+    dice = random.Random(f"{seed} {start_ms}")
+    for host in hosts:
+        memory, load, traffic = [], [], []
+        level, counter = 50.0, 0
+        for t in range(start_ms, end_ms, MINUTE):
+            if dice.random() < 0.01:
+                level = dice.choice([30.0, 60.0, 85.0, 97.0])
+            if dice.random() < 0.97:
+                memory.append((t + dice.randrange(1000), level + dice.random()))
+            load.append((t + dice.randrange(100), level / 20))
+            counter += dice.randrange(5_000_000)
+            if t % (5 * MINUTE) == 0 and dice.random() < 0.95:
+                traffic.append((t + dice.randrange(100), float(counter)))
+        site.measured("mem.used_percent", host, memory)
+        site.measured("system.load1", host, load)
+        site.measured("net.bytes_recv", host, traffic)
+
+
+def test_a_period_from_rollups_is_the_one_from_samples(site: Site) -> None:
+    fill(site, HOSTS[:2], START, START + 3 * DAY_MS)
+    fill(site, HOSTS[2:], START + DAY_MS + 25 * MINUTE, START + 3 * DAY_MS)
+    now = START + 3 * DAY_MS - 20 * MINUTE
+    site.roll_up(now)
+    number, done_ms = site.file.point("memory", site.plan.points[0].definition_hash)
+    assert done_ms == START + 3 * DAY_MS - HOUR_MS
+    assert len(site.file.days(number, (("host", "mon-01"),), START, now)) == 2
+    for start, end in ((0, 72 * 60 - 20), (30, 47 * 60 + 1), (-8 * 60, 16 * 60), (70 * 60, 71 * 60)):
+        site.agree(START + start * MINUTE, START + end * MINUTE)
+
+
+def test_what_comes_late_is_rolled_up_again(site: Site) -> None:
+    fill(site, HOSTS[:2], START, START + 2 * DAY_MS)
+    now = START + 2 * DAY_MS + HOUR_MS
+    site.roll_up(now)
+    lines = len(site.told)
+    # An agent that was cut off delivers its outbox, newest first.
+    fill(site, HOSTS[2:], START + DAY_MS, START + DAY_MS + 5 * HOUR_MS)
+    fill(site, HOSTS[2:], START + 2 * HOUR_MS, START + DAY_MS)
+    assert site.late.hours(metrics_of(site.plan.points[0]))
+    site.agree(START, now)
+    site.roll_up(now)
+    assert not site.late.hours(metrics_of(site.plan.points[0]))
+    assert site.file.late() == []
+    site.agree(START, now)
+    # The others' hours are as they were: the store is not told of them again.
+    assert {line.split(b"subject=")[1].split(b" ")[0] for line in site.told[lines:]} == {b"host\\=web-01"}
+
+
+def test_late_samples_outlive_the_process(site: Site) -> None:
+    fill(site, HOSTS[:2], START, START + DAY_MS)
+    site.roll_up(START + DAY_MS + HOUR_MS)
+    fill(site, HOSTS[2:], START, START + 3 * HOUR_MS)
+    site.file.close()
+    site.start()
+    site.roll_up(START + DAY_MS + HOUR_MS)
+    number, _ = site.file.point("memory", site.plan.points[0].definition_hash)
+    assert len(site.file.hours(number, START, START + DAY_MS)[("host", "web-01"),]) == 24
+    site.agree(START, START + DAY_MS)
+
+
+def test_samples_that_come_while_their_hours_are_rolled_up_again_are_not_forgotten(site: Site) -> None:
+    fill(site, HOSTS[:1], START, START + DAY_MS)
+    now = START + DAY_MS + HOUR_MS
+    site.roll_up(now)
+    site.measured("mem.used_percent", "mon-01", [(START + 90_500, 99.0)])
+    site.writer.step(now, 0)
+    site.measured("mem.used_percent", "mon-01", [(START + 91_500, 98.0)])
+    site.roll_up(now)
+    site.agree(START, START + DAY_MS)
+
+
+def test_an_hour_whose_samples_have_partly_expired_stays_as_it_is(site: Site) -> None:
+    fill(site, HOSTS[:1], START, START + DAY_MS)
+    now = START + DAY_MS + HOUR_MS
+    site.roll_up(now)
+    number, _ = site.file.point("memory", site.plan.points[0].definition_hash)
+    before = site.file.hours(number, START, START + 12 * HOUR_MS)
+    raw_from_ms = START + 11 * HOUR_MS + 30 * MINUTE
+    asyncio.run(site.store.expire(raw_from_ms))
+    site.measured("mem.used_percent", "mon-01", [(START + 5 * HOUR_MS + 1, 1.0)])
+    site.roll_up(now, raw_from_ms)
+    assert site.file.hours(number, START, START + 12 * HOUR_MS) == before
+
+
+def test_a_period_longer_than_the_samples_are_kept_comes_from_rollups(site: Site) -> None:
+    fill(site, HOSTS, START, START + 2 * DAY_MS)
+    planned = PlannedSubjects(site.series, site.agents, site.register.planned_since())
+    now = START + 2 * DAY_MS + HOUR_MS
+    point = site.plan.points[0]
+    subjects = planned.of(point, START)
+    windows = [window_of(n, one, START, START + 2 * DAY_MS) for n, one in enumerate(subjects)]
+    expected = raw_statistics(site.store, point, subjects, windows)
+    site.roll_up(now)
+    asyncio.run(site.store.expire(START + 2 * DAY_MS))
+    for got, wanted in zip(
+        site.reader.statistics(point, subjects, windows, START + 2 * DAY_MS), expected, strict=True
+    ):
+        same(got, wanted)
+
+
+def test_a_subject_without_a_planned_spacing_keeps_its_hours(site: Site) -> None:
+    fill(site, HOSTS[:1], START, START + 2 * DAY_MS)
+    site.roll_up(START + 2 * DAY_MS + HOUR_MS)
+    asyncio.run(site.store.expire(START + 2 * DAY_MS))
+    point = site.plan.points[2]
+    subjects = PlannedSubjects(site.series, site.agents, {}).of(point, START)
+    windows = [window_of(n, one, START, START + 2 * DAY_MS) for n, one in enumerate(subjects)]
+    (got,) = site.reader.statistics(point, subjects, windows, START + 2 * DAY_MS)
+    assert got.samples == 2 * 24 * 60
+    assert got.coverage > 0.999
+
+
+def test_another_definition_is_another_rollup(site: Site) -> None:
+    fill(site, HOSTS[:1], START, START + DAY_MS)
+    now = START + DAY_MS + HOUR_MS
+    site.roll_up(now)
+    site.file.close()
+    site.start(PLAN.replace("above: 80", "above: 40").replace("revision: 1", "revision: 2"))
+    site.agree(START, now)
+    site.roll_up(now)
+    site.agree(START, now)
+
+
+def test_hours_that_answer_something_else_are_rolled_up_again_and_their_days_closed(site: Site) -> None:
+    fill(site, HOSTS[:1], START, START + DAY_MS)
+    now = START + DAY_MS + HOUR_MS
+    site.roll_up(now)
+    number, _ = site.file.point("memory", site.plan.points[0].definition_hash)
+    hours = [START + 3 * HOUR_MS, START + 4 * HOUR_MS]
+    site.late.ask_again("memory", [(hour, 0) for hour in hours])
+    site.roll_up(now)
+    assert len(site.file.days(number, (("host", "mon-01"),), START, now)) == 1
+
+
+def test_a_store_that_is_away_costs_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(site, HOSTS[:1], START, START + DAY_MS)
+    now = START + DAY_MS + HOUR_MS
+    train, calls = site.store.train, iter(range(1000))
+
+    def now_and_then(*arguments: object, **named: object) -> object:
+        if next(calls) % 3 == 0:
+            raise StoreUnavailable("away")
+        return train(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(site.store, "train", now_and_then)
+    for _ in range(12):
+        try:
+            if site.writer.step(now, 0) is None:
+                break
+        except StoreUnavailable:
+            continue
+    monkeypatch.undo()
+    site.roll_up(now)
+    site.agree(START, now)
+
+
+def test_episodes_of_the_hours_add_up_to_those_of_the_day(site: Site) -> None:
+    beyond = range(50, 290)
+    site.measured(
+        "mem.used_percent",
+        "mon-01",
+        [(START + m * MINUTE, 99.0 if m in beyond or m in range(600, 700) else 1.0) for m in range(1440)],
+    )
+    site.roll_up(START + DAY_MS + HOUR_MS)
+    told = [line for line in site.told if b"point=memory" in line]
+    episodes = {int(line.split(b"episodes=")[1].split(b"i")[0]) for line in told}
+    total = sum(int(line.split(b"episodes=")[1].split(b"i")[0]) for line in told)
+    # Two runs of 90 minutes and more, each of which leads over borders of hours.
+    assert (episodes, total) == ({0, 1}, 2)
+
+
+def test_what_the_store_was_not_told_of_before_a_stop_it_is_told_after_it(site: Site) -> None:
+    fill(site, HOSTS[:1], START, START + 5 * HOUR_MS)
+    now = START + 5 * HOUR_MS + 10 * MINUTE
+    while site.writer.step(now, 0) is not None:
+        pass
+    site.file.close()
+    site.start()
+    site.roll_up(now)
+    assert len([line for line in site.told if b"point=memory" in line]) == 5
+
+
+def test_rollups_older_than_they_are_kept_are_deleted(site: Site) -> None:
+    fill(site, HOSTS[:1], START, START + 2 * DAY_MS)
+    site.roll_up(START + 2 * DAY_MS + HOUR_MS)
+    site.file.expire(START + DAY_MS)
+    number, _ = site.file.point("memory", site.plan.points[0].definition_hash)
+    assert min(site.file.hours(number, 0, START + 3 * DAY_MS)[("host", "mon-01"),]) == START + DAY_MS
+    assert list(site.file.days(number, (("host", "mon-01"),), 0, START + 3 * DAY_MS)) == [START + DAY_MS]
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    RollupFile(tmp_path / "rollups.db").close()
+    with sqlite3.connect(tmp_path / "rollups.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(RollupFileError, match="schema version 99"):
+        RollupFile(tmp_path / "rollups.db")
+
+
+def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "rollups.db").write_bytes(b"something else" * 100)
+    with pytest.raises(RollupFileError, match=r"rollups\.db"):
+        RollupFile(tmp_path / "rollups.db")
+
+
+def test_a_backup_holds_what_is_kept(site: Site, tmp_path: Path) -> None:
+    fill(site, HOSTS[:1], START, START + 5 * HOUR_MS)
+    site.roll_up(START + 6 * HOUR_MS)
+    site.file.backup(tmp_path / "copy.db")
+    copy = RollupFile(tmp_path / "copy.db")
+    number, done_ms = copy.point("memory", site.plan.points[0].definition_hash)
+    assert done_ms == START + 5 * HOUR_MS
+    assert copy.hours(number, 0, START + DAY_MS) == site.file.hours(number, 0, START + DAY_MS)
+    copy.close()
