@@ -92,6 +92,8 @@ class PlanPoint:
     """How many bits the counter has, where its wrapping is to be told from a reset."""
     calendar: Calendar | None = None
     """When it is expected and judged; always, without one."""
+    raised_by: tuple[str, ...] = ()
+    """The sources of thresholds that must have its levels too. How it is judged does not depend on that."""
 
     @property
     def metric(self) -> str:
@@ -282,6 +284,7 @@ class _Resolver:
             limits=limits,
             overrides=overrides,
             definition_hash=_definition_hash(judged, where, expect, limits, overrides),
+            raised_by=entry.raised_by,
             **judged,
         )
 

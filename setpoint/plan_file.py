@@ -151,7 +151,9 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PointEntry(msgspec.Struct, kw_only=True):
-    """One entry of ``points``: what is measured, of whom, and what is held."""
+    """One entry of ``points``: what is measured, of whom, and what is held. ``raised_by``: the tools, by the
+    name of their source, that must have its thresholds too.
+    """
 
     id: str
     title: str = ""
@@ -176,6 +178,7 @@ class PointEntry(msgspec.Struct, kw_only=True):
     missing: Literal["bad"] | None = None
     target: Targets | None = None
     overrides: tuple[Override, ...] = ()
+    raised_by: tuple[str, ...] = ()
     owner: str = ""
     action: str = ""
     min_coverage: Share | None = None

@@ -9,6 +9,7 @@ from collector.analysis.expected import NOTHING_LEFT_OUT, LeftOut
 from collector.analysis.proposals import Proposal
 from collector.analysis.statistics import Statistics
 from collector.store.base import SeriesSeen
+from collector.thresholds.matched import NO_THRESHOLDS, MatchedThresholds
 from setpoint.plan import Limits, Plan, PlanPoint
 from setpoint.reading import Subject
 from setpoint.spans import Spans
@@ -61,7 +62,7 @@ class PointReview:
 class Review:
     """``series`` are all that were seen in the window, planned or not; ``agents`` maps the name of every
     known agent to the time of its newest reading. ``masks`` maps hosts and devices that were silent to those
-    behind them, which were masked meanwhile.
+    behind them, which were masked meanwhile. ``thresholds`` are those configured elsewhere, as they are now.
     """
 
     plan: Plan
@@ -70,3 +71,4 @@ class Review:
     series: Sequence[SeriesSeen]
     agents: Mapping[str, int]
     masks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    thresholds: MatchedThresholds = NO_THRESHOLDS
