@@ -14,6 +14,7 @@ from collector.agents import Agents
 from collector.analysis.review import Window
 from collector.attempts import Attempts
 from collector.decode import Decoder, Limits
+from collector.finding_lines import FindingLines
 from collector.inbox import Inbox, Incoming
 from collector.intake import Acks, Intake, Origin
 from collector.now import Now
@@ -123,6 +124,7 @@ class Collector:
         self.review_error = ""
         self._judged: str | None = None
         self._confirming: set[asyncio.Future[Acks]] = set()
+        self._finding_lines = FindingLines(settings.collector.name)
         # One analysis at a time: each may take the store's memory limit.
         self._analysing = asyncio.Lock()
 
@@ -234,6 +236,7 @@ class Collector:
                     await self._sharing.look(self._windows(now_ms())[-1].start_ms, self._hosts)
                 async with self._analysing:
                     await asyncio.to_thread(self.review)
+                await self._tell_findings()
                 self.review_error = self._two_reviewers()
             except (QueryError, StoreUnavailable) as error:
                 # Out of memory on a large period, or a server that is away: storing goes on or waits by
@@ -249,6 +252,13 @@ class Collector:
             except QueryError as error:
                 self.rolling.failed(error)
                 pause_s = _FIRST_REVIEWS_S[0]
+
+    async def _tell_findings(self) -> None:
+        """Writes what has become of findings to the store, where Grafana finds it."""
+        findings = await asyncio.to_thread(self.register.findings)
+        lines = self._finding_lines.lines(findings, now_ms())
+        if lines:
+            await self._store_own(b"\n".join(lines) + b"\n")
 
     def _two_reviewers(self) -> str:
         others = self._sharing.other_reviewers(now_ms()) if self._settings.collector.share else []
