@@ -64,13 +64,15 @@ class OutageReport:
     fresh_after_s: float = 0.0
     backlog_done_after_s: float = 0.0
     drained_after_s: float = 0.0
-    """Since the store was back for the last time, until every outbox was empty."""
+    """Since the last number was emitted, or the store was back if that was later, until every outbox was
+    empty.
+    """
 
     def __str__(self) -> str:
         text = (
             f"{self.engine}: {self.emitted} numbers, stored {self.stored}, lost {self.lost}, twice "
             f"{self.twice} (rows kept twice: {self.rows_twice}); store killed {self.kills} times; "
-            f"outboxes empty {self.drained_after_s:.0f} s after the last return; collector "
+            f"outboxes empty {self.drained_after_s:.0f} s after the last number; collector "
             f"{self.rss_before_bytes / 1e6:.0f} MB before, {self.rss_peak_bytes / 1e6:.0f} MB at most, "
             f"queue {self.queue_peak_bytes / 1e6:.2f} MB at most, {self.dropped_messages} messages dropped"
         )
@@ -236,11 +238,14 @@ def run_outage(
             engine.start()
             back = time.monotonic()
         say("draining")
+        drained_from = back
         patience = time.monotonic() + 240 + 2 * load.seconds
         while not all(agent.finished for agent in agents):
+            if not all((agent.data / "emitted").exists() for agent in agents):
+                drained_from = time.monotonic()
             assert time.monotonic() < patience, f"not drained: {report}"
             gauge.wait(0.5)
-        report.drained_after_s = time.monotonic() - back
+        report.drained_after_s = time.monotonic() - drained_from
         ended_ms = time.time_ns() // 1_000_000
         if away_s:
             _judge_backlog(report, watch, unacked, emitted, back if not kills else 0.0)

@@ -26,11 +26,14 @@ STORED = "setpoint_collector_readings_stored_total"
 NAMES = [f"numbers-{n}" for n in range(3)]
 
 
-def member(name: str, folder: Path, port: int, engine: InfluxEngine, *, reviews: bool) -> CollectorProcess:
+def member(
+    name: str, folder: Path, broker: Mosquitto, engine: InfluxEngine, *, reviews: bool
+) -> CollectorProcess:
+    """Both have one account at the broker: the shipped rules know a collector by it, not by its name."""
     return CollectorProcess(
         folder / name,
-        NOBODY,
-        port,
+        broker.login("collector", "collector"),
+        broker.port,
         settings={
             "collector": {"name": name, "share": "setpoint"},
             "store": engine.settings,
@@ -53,18 +56,23 @@ def newest_numbers(collector: CollectorProcess) -> dict[str, float]:
 
 
 def test_two_collectors_share_the_load_and_one_that_is_killed_loses_nothing(
-    mosquitto: Mosquitto, tmp_path: Path
+    secured_mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     engine = InfluxEngine(tmp_path / "influxd")
     began_ms = time.time_ns() // 1_000_000
     with contextlib.ExitStack() as stack:
         stack.enter_context(engine.server)
-        one = stack.enter_context(member("one", tmp_path, mosquitto.port, engine, reviews=True))
-        two = stack.enter_context(member("two", tmp_path, mosquitto.port, engine, reviews=False))
+        one = stack.enter_context(member("one", tmp_path, secured_mosquitto, engine, reviews=True))
+        two = stack.enter_context(member("two", tmp_path, secured_mosquitto, engine, reviews=False))
         agents = [
             stack.enter_context(
                 NumberedAgent(
-                    tmp_path / name, NOBODY, mosquitto.port, until=NUMBERS, name=name, per_batch=100
+                    tmp_path / name,
+                    secured_mosquitto.login(name),
+                    secured_mosquitto.port,
+                    until=NUMBERS,
+                    name=name,
+                    per_batch=100,
                 )
             )
             for name in NAMES
@@ -97,12 +105,12 @@ def test_two_collectors_share_the_load_and_one_that_is_killed_loses_nothing(
         assert read == dict.fromkeys(NAMES, NUMBERS)
 
 
-def test_two_that_review_tell_so(mosquitto: Mosquitto, tmp_path: Path) -> None:
+def test_two_that_review_tell_so(secured_mosquitto: Mosquitto, tmp_path: Path) -> None:
     engine = InfluxEngine(tmp_path / "influxd")
     with (
         engine.server,
-        member("one", tmp_path, mosquitto.port, engine, reviews=True) as one,
-        member("two", tmp_path, mosquitto.port, engine, reviews=True),
+        member("one", tmp_path, secured_mosquitto, engine, reviews=True) as one,
+        member("two", tmp_path, secured_mosquitto, engine, reviews=True),
     ):
         wait_until(
             lambda: "reviewed as well by two" in str(api(one, "/healthz")["parts"]["review"]),
@@ -124,6 +132,22 @@ def test_an_embedded_store_is_not_shared(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "collector.share: expected the engine influxdb or victoriametrics" in done.stderr + done.stdout
     assert "one owner" in done.stderr + done.stdout
+
+
+def test_the_embedded_broker_is_not_started_for_collectors_that_share(tmp_path: Path) -> None:
+    """It would grant the subscription and deliver nothing."""
+    settings = {"collector": {"share": "setpoint"}, "store": {"engine": "influxdb"}}
+    write_collector(tmp_path, NOBODY, 1, web_port=1, settings=settings)
+    (tmp_path / "agent.yaml").write_text("inputs: [{input: host}]\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "setpoint", "up", "--config", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "no shared subscriptions" in done.stderr
 
 
 @pytest.mark.parametrize("share", ["a/b", "+", "a b"])
