@@ -37,8 +37,9 @@ _MIGRATIONS: Sequence[str] = (
 )
 
 
-# What says that the plan lacks something: giving it that mends it, and loosens nothing.
-_MENDED_IN_THE_PLAN = frozenset({"no-threshold", "unplanned-series"})
+# What says that the plan lacks something, or has a level that does not fit: changing the plan mends it, and
+# loosens nothing.
+_MENDED_IN_THE_PLAN = frozenset({"no-threshold", "unplanned-series", "never-near", "too-tight", "flapping"})
 
 
 class RegisterError(Exception):

@@ -14,6 +14,7 @@ from collector.analysis.review import PointReview, Review, SubjectReview, Window
 from collector.planned_subjects import PlannedSubjects
 from collector.point_statistics import PeriodStatistics, raw_statistics, window_of
 from collector.register import Changes, Register
+from collector.second_look import SecondLook
 from collector.series import SeriesTable
 from collector.store.base import Store
 from setpoint.plan import Plan, PlanPoint
@@ -41,6 +42,7 @@ class Reviewer:
         self._register = register
         self._statistics = statistics or partial(raw_statistics, store)
         self._definitions = {p.id: p.definition_hash for p in plan.points}
+        self._second_look = SecondLook(plan, store)
 
     def review(self, window: Window, now_ms: int) -> Changes:
         """Judges one window and takes the verdicts to the register; returns what that changed."""
@@ -62,7 +64,7 @@ class Reviewer:
         return Review(
             plan=self._plan,
             window=window,
-            points=points,
+            points=self._second_look.with_proposals(points, window, self._plan.maintenance),
             series=sorted(self._store.series(window.start_ms)),
             agents=planned.agents,
         )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from collector.analysis.episodes import Breaches
+from collector.analysis.proposals import Outcome, Proposal
 from collector.analysis.review import PointReview, Review, SubjectReview, Window
 from collector.analysis.statistics import Statistics
 from collector.store.base import SeriesKey, SeriesSeen
 from setpoint.finding import Finding, Verdict, finding_id
+from setpoint.limits import Comparison
 from setpoint.plan import Plan, parse_plan
 from setpoint.reading import Subject, subject_of
 
@@ -85,6 +88,16 @@ ERP = """
     critical: {not_equals: 0}
     target: {availability: {at_least: 99.5%}}
 """
+ANSWER_TIME = """
+  - id: erp-time
+    title: ERP's time to answer
+    for: [erp-uptime]
+    metric: http_response.response_time
+    expect: {host: hosts, every: 30s}
+    unit: s
+    critical: {above: 30}
+    owner: platform
+"""
 
 
 def plan(*points: str, head: str = HEAD) -> Plan:
@@ -102,6 +115,21 @@ def statistics(window: Window, *, every: int | None = 10 * SECOND, **shown: Any)
     if shown["samples"]:
         shown.setdefault("last_ms", window.end_ms - (every or 0))
     return Statistics(subject=0, start_ms=start, end_ms=window.end_ms, every_ms=every, **shown)
+
+
+def proposed(
+    one: tuple[str, SubjectReview], high: float, for_ms: int, before: int, after: int
+) -> tuple[str, SubjectReview]:
+    """The subject with a proposal: so many episodes in 30 days before, and so many after."""
+    proposal = Proposal(
+        comparison=Comparison(high=high, for_ms=for_ms),
+        start_ms=START,
+        end_ms=START + 30 * DAY,
+        present=Outcome(before, before * HOUR, HOUR, ()),
+        proposed=Outcome(after, after * HOUR, HOUR, ((START + DAY, START + DAY + HOUR),)),
+        usual=None,
+    )
+    return one[0], replace(one[1], proposal=proposal)
 
 
 def absent(window: Window, *, every: int | None = 10 * SECOND, start_ms: int | None = None) -> Statistics:

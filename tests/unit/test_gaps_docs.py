@@ -11,6 +11,7 @@ from collector.analysis.gaps import CHECKS
 from collector.analysis.review import Review
 from setpoint.finding import Finding
 from tests.unit.review_factory import (
+    ANSWER_TIME,
     CPU,
     CPU_TAGS,
     DISK,
@@ -26,6 +27,7 @@ from tests.unit.review_factory import (
     breaches,
     gaps,
     plan,
+    proposed,
     review,
     seen,
     statistics,
@@ -113,6 +115,26 @@ def unplanned_series() -> Review:
     return review(plan(CPU), MONTH, series=[*idle, *cores])
 
 
+def never_near() -> Review:
+    one = plan(ANSWER_TIME)
+    shown = statistics(MONTH, every=30 * SECOND, min=0.021, max=0.348, critical=breaches(0, count=0))
+    tags = {"host": "mon-01", "server": "https://erp.example/", "method": "GET"}
+    return review(one, MONTH, proposed(subject(one, "erp-time", tags, shown), 0.45, 2 * MINUTE, 0, 1))
+
+
+def too_tight() -> Review:
+    one = plan(CPU)
+    shown = statistics(MONTH, warning=breaches(15 * HOUR, count=90, longest_ms=HOUR))
+    return review(one, MONTH, proposed(subject(one, "host-cpu", CPU_TAGS, shown), 92, 10 * MINUTE, 88, 3))
+
+
+def flapping() -> Review:
+    one = plan(DISK)
+    shown = statistics(MONTH, every=MINUTE, warning=breaches(200 * MINUTE, count=124, longest_ms=40 * MINUTE))
+    tags = {"host": "mon-01", "path": "/var"}
+    return review(one, MONTH, proposed(subject(one, "host-disk", tags, shown), 80, 5 * MINUTE, 121, 2))
+
+
 EXAMPLES: dict[str, Callable[[], Review]] = {
     "target-missed": target_missed,
     "threshold-breached": threshold_breached,
@@ -121,6 +143,9 @@ EXAMPLES: dict[str, Callable[[], Review]] = {
     "thin-coverage": thin_coverage,
     "no-threshold": no_threshold,
     "unplanned-series": unplanned_series,
+    "never-near": never_near,
+    "too-tight": too_tight,
+    "flapping": flapping,
 }
 
 

@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from collector.analysis.gaps import (
+    flapping,
+    never_near,
     no_threshold,
     not_measured,
     target_missed,
     thin_coverage,
     threshold_breached,
+    too_tight,
     unplanned_series,
     went_silent,
 )
@@ -31,6 +34,9 @@ CHECKS: Final[Mapping[str, Check]] = {
     thin_coverage.KIND: thin_coverage.check,
     no_threshold.KIND: no_threshold.check,
     unplanned_series.KIND: unplanned_series.check,
+    never_near.KIND: never_near.check,
+    too_tight.KIND: too_tight.check,
+    flapping.KIND: flapping.check,
 }
 """Every check, by the kind of finding that it makes."""
 
