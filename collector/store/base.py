@@ -99,11 +99,15 @@ class Train:
     ``relation`` has the columns subject INTEGER (index into ``subjects``), t BIGINT (UTC milliseconds),
     value DOUBLE, in no particular order; of rows with the same subject and t, readers keep one. It belongs
     to the connection ``connection`` and lives until that is closed, which leaving the context does.
+
+    ``beside`` are the trains of the other metrics that were asked for, in that order, on the same connection
+    and with subjects of their own.
     """
 
     connection: duckdb.DuckDBPyConnection
     relation: duckdb.DuckDBPyRelation
     subjects: Sequence[Subject]
+    beside: Sequence[Train] = ()
 
     def __enter__(self) -> Train:
         return self
@@ -136,6 +140,14 @@ class Selector(Protocol):
     def __call__(self, tags: Mapping[str, str]) -> bool: ...
 
 
+class Asked(NamedTuple):
+    """One metric that a train is asked of: of the series that ``where`` wants, by subject."""
+
+    metric: Metric
+    where: Selector
+    by: tuple[str, ...] | None = None
+
+
 class Store(Protocol):
     """One storage engine. Every method may raise StoreUnavailable; then nothing was written."""
 
@@ -151,8 +163,11 @@ class Store(Protocol):
         start_ms: int,
         end_ms: int,
         by: tuple[str, ...] | None = None,
+        beside: Sequence[Asked] = (),
     ) -> Train:
-        """The samples in [start_ms, end_ms) of all subjects of the metric that ``where`` wants."""
+        """The samples in [start_ms, end_ms) of all subjects of the metric that ``where`` wants, and those of
+        the metrics ``beside``, for what is computed from several.
+        """
 
     def series(self, since_ms: int) -> Sequence[SeriesSeen]:
         """Every series that has a sample at or after ``since_ms``."""
@@ -169,6 +184,7 @@ class StoreUnavailable(Exception):
 
 
 __all__ = [
+    "Asked",
     "Batch",
     "BatchId",
     "FieldValue",

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from collector.series import SeriesTable
 from collector.store.base import (
+    Asked,
     Batch,
     Metric,
     NewestSample,
@@ -207,26 +208,41 @@ class DuckDBStore:
         start_ms: int,
         end_ms: int,
         by: tuple[str, ...] | None = None,
+        beside: Sequence[Asked] = (),
     ) -> Train:
         """The samples of the metric's subjects, straight from the tables (nothing is copied)."""
+        connection = self._read.cursor()
+        train, *others = (
+            self._train(connection, number, asked, start_ms, end_ms)
+            for number, asked in enumerate((Asked(metric, where, by), *beside))
+        )
+        train.beside = others
+        return train
+
+    def _train(
+        self, connection: duckdb.DuckDBPyConnection, number: int, asked: Asked, start_ms: int, end_ms: int
+    ) -> Train:
+        """One train; ``number`` is that of its own table on the connection."""
+        metric = asked.metric
         subjects: dict[Subject, int] = {}
         numbers: list[int] = []
         indexes: list[int] = []
-        for number, key in self._series.of_metric(metric.measurement, metric.field):
+        for series, key in self._series.of_metric(metric.measurement, metric.field):
             tags = dict(key.tags)
-            if where(tags):
-                subject = subject_of(metric.measurement, tags, by)
-                numbers.append(number)
+            if asked.where(tags):
+                subject = subject_of(metric.measurement, tags, asked.by)
+                numbers.append(series)
                 indexes.append(subjects.setdefault(subject, len(subjects)))
-        connection = self._read.cursor()
-        wanted = {"series_id": np.array(numbers, np.int32), "subject": np.array(indexes, np.int32)}
-        connection.execute("CREATE TEMP TABLE wanted AS SELECT * FROM wanted")
+        wanted = f"wanted_{number}"
+        columns = {"series_id": np.array(numbers, np.int32), "subject": np.array(indexes, np.int32)}
+        connection.register("incoming", columns)
+        connection.execute(f"CREATE TEMP TABLE {wanted} AS SELECT * FROM incoming")
+        connection.unregister("incoming")
         relation = connection.sql(
-            "SELECT wanted.subject, points.t, points.value FROM points "
-            "JOIN temp.wanted ON wanted.series_id = points.series_id "
+            f"SELECT {wanted}.subject, points.t, points.value FROM points "
+            f"JOIN temp.{wanted} ON {wanted}.series_id = points.series_id "
             f"WHERE points.t >= {int(start_ms)} AND points.t < {int(end_ms)}"
         )
-        del wanted
         return Train(connection, relation, list(subjects))
 
     def series(self, since_ms: int) -> Sequence[SeriesSeen]:

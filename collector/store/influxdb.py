@@ -13,6 +13,7 @@ import numpy as np
 
 from collector.series import FieldType, SeriesTable
 from collector.store.base import (
+    Asked,
     Batch,
     Metric,
     NewestSample,
@@ -29,7 +30,7 @@ from collector.store.http_write import LineWriter, WriteClient
 from collector.store.influxdb_setup import Server, Target, detect, prepare
 from collector.store.influxql import Bound, answers, select_end, select_samples
 from collector.store.line_bodies import Part, fit
-from collector.store.memory_train import MemoryTrain, Samples, wanted_series
+from collector.store.memory_train import Reader, Samples, Wanted, open_memory, read_trains, wanted_series
 from collector.store.repeats import Repeats
 from collector.store.settings import InfluxDBSettings
 
@@ -115,9 +116,15 @@ class InfluxDBStore:
         start_ms: int,
         end_ms: int,
         by: tuple[str, ...] | None = None,
+        beside: Sequence[Asked] = (),
     ) -> Train:
         """The samples of the metric's subjects, read hour by hour, or in longer steps where they are few."""
-        wanted = wanted_series(self._series, metric, where, by)
+        sources = [self._source(asked) for asked in (Asked(metric, where, by), *beside)]
+        return read_trains(open_memory(self._settings.memory, self._spill), sources, start_ms, end_ms)
+
+    def _source(self, asked: Asked) -> tuple[Wanted, Reader]:
+        metric = asked.metric
+        wanted = wanted_series(self._series, metric, asked.where, asked.by)
         narrowing = wanted.narrowing(
             key.tags for _, key in self._series.of_metric(metric.measurement, metric.field)
         )
@@ -125,8 +132,7 @@ class InfluxDBStore:
         def read(start_ms: int, end_ms: int) -> Iterator[Samples]:
             return self._samples(select_samples(metric, Bound(start_ms, end_ms), narrowing))
 
-        train = MemoryTrain(wanted, self._settings.memory, self._spill)
-        return train.read(start_ms, end_ms, read)
+        return wanted, read
 
     def _samples(self, statement: str) -> Iterator[Samples]:
         for _, series in answers(self._query(statement), self._what):

@@ -72,21 +72,48 @@ def wanted_series(series: SeriesTable, metric: Metric, where: Selector, by: tupl
     return Wanted(list(subjects), index)
 
 
-class MemoryTrain:
-    """Takes samples in, and gives them out as a Train. Past ``memory_bytes`` they spill into files."""
+def open_memory(memory_bytes: int, spill: str) -> duckdb.DuckDBPyConnection:
+    """A database in memory; past ``memory_bytes`` it spills into files in the folder."""
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{memory_bytes // 1_000_000}MB",
+            "threads": "2",
+            "temp_directory": spill,
+            "preserve_insertion_order": "false",
+        },
+    )
 
-    def __init__(self, wanted: Wanted, memory_bytes: int, spill: str) -> None:
-        self._wanted = wanted
-        self._connection = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": f"{memory_bytes // 1_000_000}MB",
-                "threads": "2",
-                "temp_directory": spill,
-                "preserve_insertion_order": "false",
-            },
+
+def read_trains(
+    connection: duckdb.DuckDBPyConnection,
+    sources: Iterable[tuple[Wanted, Reader]],
+    start_ms: int,
+    end_ms: int,
+) -> Train:
+    """The train of the first source, with those of the others beside it. Whatever fails closes the
+    connection, which the train owns from now on.
+    """
+    try:
+        train, *others = (
+            MemoryTrain(wanted, connection, f"samples_{number}").read(start_ms, end_ms, read)
+            for number, (wanted, read) in enumerate(sources)
         )
-        self._connection.execute("CREATE TABLE samples (subject INTEGER, t BIGINT, value DOUBLE)")
+    except BaseException:
+        connection.close()
+        raise
+    train.beside = others
+    return train
+
+
+class MemoryTrain:
+    """Takes samples into a table of its own on the connection, and gives them out as a Train."""
+
+    def __init__(self, wanted: Wanted, connection: duckdb.DuckDBPyConnection, table: str = "samples") -> None:
+        self._wanted = wanted
+        self._connection = connection
+        self._table = table
+        self._connection.execute(f"CREATE TABLE {table} (subject INTEGER, t BIGINT, value DOUBLE)")
         self._pending: list[tuple[int, Samples]] = []
         self._pending_rows = 0
 
@@ -111,33 +138,29 @@ class MemoryTrain:
             "value": np.concatenate([samples.value for _, samples in self._pending]),
         }
         self._connection.register("incoming", columns)
-        self._connection.execute("INSERT INTO samples SELECT * FROM incoming")
+        self._connection.execute(f"INSERT INTO {self._table} SELECT * FROM incoming")
         self._connection.unregister("incoming")
         self._pending, self._pending_rows = [], 0
 
     def read(self, start_ms: int, end_ms: int, read: Reader) -> Train:
         """Reads the window step by step and returns it; the first step is an hour, and then they are longer
-        where there is little and shorter, to an hour, where there is much. Whatever fails ends the train.
+        where there is little and shorter, to an hour, where there is much.
         """
         step_ms, at_ms = _HOUR_MS, start_ms
-        try:
-            while at_ms < end_ms and self._wanted.of_tags:
-                until_ms = min(at_ms + step_ms, end_ms)
-                rows = 0
-                for samples in read(at_ms, until_ms):
-                    rows += len(samples.time_ms)
-                    self.add(samples)
-                at_ms = until_ms
-                if rows < _FEW_ROWS:
-                    step_ms = min(2 * step_ms, _LONGEST_STEP_MS)
-                elif rows > _MANY_ROWS:
-                    step_ms = max(step_ms // 2, _HOUR_MS)
-            return self.train()
-        except BaseException:
-            self._connection.close()
-            raise
+        while at_ms < end_ms and self._wanted.of_tags:
+            until_ms = min(at_ms + step_ms, end_ms)
+            rows = 0
+            for samples in read(at_ms, until_ms):
+                rows += len(samples.time_ms)
+                self.add(samples)
+            at_ms = until_ms
+            if rows < _FEW_ROWS:
+                step_ms = min(2 * step_ms, _LONGEST_STEP_MS)
+            elif rows > _MANY_ROWS:
+                step_ms = max(step_ms // 2, _HOUR_MS)
+        return self.train()
 
     def train(self) -> Train:
-        """All that was added. The train owns the connection from now on."""
+        """All that was added."""
         self._flush()
-        return Train(self._connection, self._connection.table("samples"), self._wanted.subjects)
+        return Train(self._connection, self._connection.table(self._table), self._wanted.subjects)

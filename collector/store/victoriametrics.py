@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from collector.series import SeriesTable
 from collector.store.base import (
+    Asked,
     Batch,
     Metric,
     NewestSample,
@@ -26,7 +27,7 @@ from collector.store.base import (
 from collector.store.http_read import HttpReader
 from collector.store.http_write import LineWriter, WriteClient
 from collector.store.line_bodies import Part, fit_numbers
-from collector.store.memory_train import MemoryTrain, Samples, wanted_series
+from collector.store.memory_train import Reader, Samples, Wanted, open_memory, read_trains, wanted_series
 from collector.store.metric_names import MetricNames
 from collector.store.metricsql import exported, seconds, selector
 from collector.store.repeats import Repeats
@@ -115,9 +116,15 @@ class VictoriaMetricsStore:
         start_ms: int,
         end_ms: int,
         by: tuple[str, ...] | None = None,
+        beside: Sequence[Asked] = (),
     ) -> Train:
         """The samples of the metric's subjects, from exports of an hour, or longer where they are few."""
-        wanted = wanted_series(self._series, metric, where, by)
+        sources = [self._source(asked) for asked in (Asked(metric, where, by), *beside)]
+        return read_trains(open_memory(self._settings.memory, self._spill), sources, start_ms, end_ms)
+
+    def _source(self, asked: Asked) -> tuple[Wanted, Reader]:
+        metric = asked.metric
+        wanted = wanted_series(self._series, metric, asked.where, asked.by)
         narrowing = wanted.narrowing(
             key.tags for _, key in self._series.of_metric(metric.measurement, metric.field)
         )
@@ -130,7 +137,7 @@ class VictoriaMetricsStore:
             window = {"match[]": matcher, "start": seconds(start_ms), "end": seconds(end_ms - 1)}
             return exported(self._reader.lines("/api/v1/export", window), self._settings.url)
 
-        return MemoryTrain(wanted, self._settings.memory, self._spill).read(start_ms, end_ms, read)
+        return wanted, read
 
     def series(self, since_ms: int) -> Sequence[SeriesSeen]:
         """Every series with a sample at or after ``since_ms``; of text the times are kept, and no more."""

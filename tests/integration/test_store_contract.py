@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from collector.series import SeriesTable
-from collector.store.base import Metric, SeriesKey, Store
+from collector.store.base import Asked, Metric, SeriesKey, Store
 from collector.store.open import open_store
 from collector.store.settings import (
     DuckDBSettings,
@@ -269,6 +269,37 @@ def test_a_window_of_many_hours_is_read_whole(site: Site) -> None:
 def _body(lines: list[str]) -> bytes:
     pairs = (text.rpartition(" ") for text in lines)
     return "".join(f"{text} {(BASE_MS + int(ms)) * 10**6}\n" for text, _, ms in pairs).encode()
+
+
+def test_other_metrics_are_read_beside_the_one_that_is_asked_for(site: Site) -> None:
+    port = "snmp_port,host=mon-01,device=sw-1,name=p{} in={}i,speed={} {}"
+    lines = [port.format(name, n, 1000 + n, n) for name in (1, 2) for n in (10, 20, 30)]
+    site.write(site.batch(*lines, "snmp_device,host=mon-01,device=sw-1 uptime_s=5 20"))
+    beside = [
+        Asked(Metric("snmp_port", "speed"), lambda tags: tags["name"] == "p2"),
+        Asked(Metric("snmp_device", "uptime_s"), everything, ("device",)),
+        Asked(Metric("snmp_device", "none"), everything),
+    ]
+    with site.store.train(
+        Metric("snmp_port", "in"), everything, BASE_MS + 11, BASE_MS + 30, None, beside
+    ) as train:
+        found = [
+            sorted(
+                (
+                    (dict(each.subjects[subject]), t - BASE_MS, value)
+                    for subject, t, value in each.relation.fetchall()
+                ),
+                key=repr,
+            )
+            for each in (train, *train.beside)
+        ]
+    one, two = ({"host": "mon-01", "device": "sw-1", "name": name} for name in ("p1", "p2"))
+    assert found == [
+        [(one, 20, 20), (two, 20, 20)],
+        [(two, 20, 1020)],
+        [({"device": "sw-1"}, 20, 5)],
+        [],
+    ]
 
 
 def test_series_since_a_time(site: Site) -> None:
