@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agent.batch import Batcher
 from agent.inputs import build
+from agent.inputs.base import GathersOnce
 from agent.machine import machine_id
 from agent.outbox import Outbox, Owner
 from agent.publisher import Publisher
@@ -44,6 +45,7 @@ def schedule(settings: AgentSettings) -> list[Scheduled]:
                 interval_s=one.interval.seconds,
                 deadline_s=(one.deadline or one.interval).seconds,
                 jitter_s=settings.jitter.seconds,
+                tick_s=None if one.tick is None else one.tick.seconds,
                 tags=dict(one.tags),
             )
         )
@@ -170,6 +172,8 @@ async def gather_once(settings: AgentSettings) -> tuple[list[tuple[Scheduled, Se
 
     async def ask(one: Scheduled) -> Sequence[Point]:
         try:
+            if isinstance(one.source, GathersOnce):
+                return await one.source.gather_once()
             await asyncio.wait_for(one.source.gather(), one.deadline_s)
             await asyncio.sleep(1)
             return await asyncio.wait_for(one.source.gather(), one.deadline_s)

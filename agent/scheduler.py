@@ -30,13 +30,17 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Scheduled:
-    """One input and its timing, in seconds. ``jitter_s`` is the most by which a gathering is delayed."""
+    """One input and its timing, in seconds. ``jitter_s`` is the most by which a gathering is delayed.
+
+    ``tick_s``: an input whose parts have schedules of their own is asked this often, for what has come.
+    """
 
     label: str
     source: Input
     interval_s: float
     deadline_s: float
     jitter_s: float = 0.0
+    tick_s: float | None = None
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -64,6 +68,7 @@ class Scheduler:
 
     async def _repeat(self, scheduled: Scheduled) -> None:
         loop = asyncio.get_running_loop()
+        every_s = scheduled.tick_s or scheduled.interval_s
         due = loop.time()
         last_ms = 0
         hanging: asyncio.Task[Sequence[Point]] | None = None
@@ -98,10 +103,10 @@ class Scheduler:
                 "readings": readings,
             }
             self._sink([Point("setpoint_agent", {"input": scheduled.label}, about)], time_ms, {})
-            due += scheduled.interval_s
+            due += every_s
             if due < loop.time():
                 # Missed turns are not made up for: the next one is the next on the grid.
-                due += scheduled.interval_s * ((loop.time() - due) // scheduled.interval_s + 1)
+                due += every_s * ((loop.time() - due) // every_s + 1)
             await asyncio.sleep(due - loop.time())
 
 

@@ -17,6 +17,7 @@ from agent.inputs.http_response.settings import HttpResponseSettings
 from agent.inputs.net_response.settings import NetResponseSettings
 from agent.inputs.procstat.settings import ProcstatSettings
 from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
+from agent.inputs.snmp.settings import SnmpSettings
 
 AnySettings = (
     GrafanaAlertsSettings
@@ -25,6 +26,7 @@ AnySettings = (
     | NetResponseSettings
     | ProcstatSettings
     | PrometheusRulesSettings
+    | SnmpSettings
 )
 """What stands in a list of inputs; the key ``input`` says which it is."""
 
@@ -45,6 +47,7 @@ INPUTS: Mapping[str, Entry] = {
     "prometheus_rules": Entry(
         PrometheusRulesSettings, "agent.inputs.prometheus_rules.input:PrometheusRulesInput"
     ),
+    "snmp": Entry(SnmpSettings, "agent.inputs.snmp.input:SnmpInput"),
 }
 
 

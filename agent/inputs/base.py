@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -24,6 +24,11 @@ class InputSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, ta
     name: str | None = None
     tags: dict[str, str] = {}
 
+    @property
+    def tick(self) -> Duration | None:
+        """How often an input is asked whose parts have schedules of their own; None asks at its interval."""
+        return None
+
     def problems(self) -> Sequence[tuple[str, str]]:
         """What is wrong beyond types: (path below this input, message) pairs. Connects to nothing."""
         return ()
@@ -43,3 +48,11 @@ class Input(Protocol):
 
     async def close(self) -> None:
         """Lets go of sockets and processes."""
+
+
+@runtime_checkable
+class GathersOnce(Protocol):
+    """What an input offers whose gatherings hand over what has come in the background."""
+
+    async def gather_once(self) -> Sequence[Point]:
+        """All that one round of measuring gives, for ``setpoint agent once``."""

@@ -19,6 +19,8 @@ from agent.inputs.http_response.settings import HttpResponseSettings
 from agent.inputs.net_response.settings import NetResponseSettings
 from agent.inputs.procstat.settings import ProcstatSettings
 from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
+from agent.inputs.snmp.credentials import Credentials
+from agent.inputs.snmp.settings import DeviceSettings, SnmpSettings
 from setpoint.config import ConfigError, parse
 from setpoint.units import Duration, Secret, Size
 
@@ -30,6 +32,10 @@ SAMPLES: dict[str, InputSettings] = {
     "net_response": NetResponseSettings(addresses=["127.0.0.1:1"]),
     "procstat": ProcstatSettings(exe="x"),
     "prometheus_rules": PrometheusRulesSettings(url="http://127.0.0.1:9090"),
+    "snmp": SnmpSettings(
+        credentials={"public": Credentials(community=Secret("public"))},
+        devices=[DeviceSettings(address="192.0.2.1")],
+    ),
 }
 
 

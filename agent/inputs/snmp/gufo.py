@@ -6,6 +6,7 @@ noSuchObject or noSuchInstance, digests of answers, more than 4,080 bytes, a dev
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -35,7 +36,13 @@ _MAX_REPORTS = 3
 class GufoEngine:
     """Fulfils ``Engine``. Inside a running event loop."""
 
-    def __init__(self, address: Address, credentials: Credentials, timing: Timing) -> None:
+    def __init__(
+        self,
+        address: Address,
+        credentials: Credentials,
+        timing: Timing,
+        slots: asyncio.Semaphore | None = None,
+    ) -> None:
         self.cost = Cost()
         self.complaints = Complaints()
         self._credentials = credentials
@@ -43,8 +50,7 @@ class GufoEngine:
         self._keys = keys_of(credentials)
         self._auth_key = b""
         self._engine_id = b""
-        self._knows_uptime = False
-        self._wire = Wire(address, timing, self.cost)
+        self._wire = Wire(address, timing, self.cost, slots)
         try:
             self._codec = GufoCodec(credentials)
         except BaseException:

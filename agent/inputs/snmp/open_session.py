@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from typing import Literal
 
@@ -22,9 +23,10 @@ async def open_session(
     engine: EngineName,
     timing: Timing,
     resolver: Resolver,
+    slots: asyncio.Semaphore | None = None,
 ) -> Session:
     """A session with the device. ``address`` is a number or a name; of a name that has several addresses,
-    the first that answers is taken.
+    the first that answers is taken. ``slots``: what every request has to have one of while it is under way.
 
     ``auto`` takes gufo-snmp, and pysnmp for SNMPv3 contexts and where gufo-snmp is not installed.
     NoAnswerError when the name has no address, or none of several answers.
@@ -34,11 +36,11 @@ async def open_session(
     except LookupFailed as error:
         raise NoAnswerError(str(error)) from None
     if len(addresses) == 1:
-        return await _open(addresses[0], credentials, engine, timing)
+        return await _open(addresses[0], credentials, engine, timing, slots)
     failure: SessionError = NoAnswerError(f"no address for {address}")
     for one in addresses:
         try:
-            session = await _open(one, credentials, engine, timing)
+            session = await _open(one, credentials, engine, timing, slots)
         except NoAnswerError as error:
             failure = error
             continue
@@ -57,22 +59,25 @@ async def open_session(
     raise failure
 
 
-async def _open(address: Address, credentials: Credentials, engine: EngineName, timing: Timing) -> Session:
-    return DeviceSession(
-        await _engine(address, credentials, engine, timing), timing, bulk=credentials.version != "v1"
-    )
-
-
-async def _engine(address: Address, credentials: Credentials, engine: EngineName, timing: Timing) -> Engine:
+async def _open(
+    address: Address,
+    credentials: Credentials,
+    engine: EngineName,
+    timing: Timing,
+    slots: asyncio.Semaphore | None,
+) -> Session:
     if engine == "auto":
         has_gufo = importlib.util.find_spec("gufo") is not None
         engine = "gufo" if has_gufo and not credentials.context else "pysnmp"
+    opened: Engine
     if engine == "gufo":
         if credentials.context:
             raise RefusedError("gufo-snmp knows no contexts; use the engine pysnmp")
         from agent.inputs.snmp.gufo import GufoEngine
 
-        return GufoEngine(address, credentials, timing)
-    from agent.inputs.snmp.pysnmp_session import PysnmpEngine
+        opened = GufoEngine(address, credentials, timing, slots)
+    else:
+        from agent.inputs.snmp.pysnmp_session import PysnmpEngine
 
-    return await PysnmpEngine.open(address, credentials, timing)
+        opened = await PysnmpEngine.open(address, credentials, timing, slots)
+    return DeviceSession(opened, timing, bulk=credentials.version != "v1")

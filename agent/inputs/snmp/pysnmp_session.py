@@ -79,18 +79,26 @@ class _Stale(Exception):
 class PysnmpEngine:
     """Fulfils ``Engine``."""
 
-    def __init__(self, address: Address, credentials: Credentials, timing: Timing) -> None:
+    def __init__(
+        self, address: Address, credentials: Credentials, timing: Timing, slots: asyncio.Semaphore | None
+    ) -> None:
         self.cost = Cost()
         self.complaints = Complaints()
         self._credentials = credentials
-        self._wire = Wire(address, timing, self.cost)
+        self._wire = Wire(address, timing, self.cost, slots)
         self._engine: SnmpEngine | None = None
         self._relay = _Relay()
 
     @classmethod
-    async def open(cls, address: Address, credentials: Credentials, timing: Timing) -> PysnmpEngine:
+    async def open(
+        cls,
+        address: Address,
+        credentials: Credentials,
+        timing: Timing,
+        slots: asyncio.Semaphore | None = None,
+    ) -> PysnmpEngine:
         """Makes pysnmp's own engine, which takes a fifth of a second, outside the event loop."""
-        engine = cls(address, credentials, timing)
+        engine = cls(address, credentials, timing, slots)
         try:
             await engine._renew()
         except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -18,12 +19,18 @@ _MAX_WAITING = 16
 
 
 class Wire:
-    """A connected UDP socket: what comes from another address is dropped by the kernel."""
+    """A connected UDP socket: what comes from another address is dropped by the kernel.
 
-    def __init__(self, address: Address, timing: Timing, cost: Cost) -> None:
+    ``slots``: a request waits until one is free, and holds it while it is under way.
+    """
+
+    def __init__(
+        self, address: Address, timing: Timing, cost: Cost, slots: asyncio.Semaphore | None = None
+    ) -> None:
         family, target = address
         self._timing = timing
         self._cost = cost
+        self._slots = slots or contextlib.nullcontext()
         self._arrived: deque[bytes | OSError] = deque(maxlen=_MAX_WAITING)
         self._waiter: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -48,19 +55,25 @@ class Wire:
         """
         self._arrived.clear()
         for attempt in range(1 + self._timing.retries):
-            self._send(request)
-            self._cost.requests += 1
-            if attempt:
-                self._cost.retries += 1
-            until_s = self._loop.time() + self._timing.timeout_s
-            while (datagram := await self._next(until_s)) is not None:
-                if isinstance(datagram, OSError):
-                    raise NoAnswerError(f"cannot be reached: {datagram.strerror}")
-                answer = fits(datagram)
-                if answer is not None:
-                    return answer
+            async with self._slots:
+                self._send(request)
+                self._cost.requests += 1
+                self._cost.retries += attempt > 0
+                answer = await self._answer(fits)
+            if answer is not None:
+                return answer
         times = f", asked {1 + self._timing.retries} times" if self._timing.retries else ""
         raise NoAnswerError(f"no answer within {self._timing.timeout_s:g} s{times}")
+
+    async def _answer(self, fits: Callable[[bytes], T | None]) -> T | None:
+        until_s = self._loop.time() + self._timing.timeout_s
+        while (datagram := await self._next(until_s)) is not None:
+            if isinstance(datagram, OSError):
+                raise NoAnswerError(f"cannot be reached: {datagram.strerror}")
+            answer = fits(datagram)
+            if answer is not None:
+                return answer
+        return None
 
     def _send(self, request: bytes) -> None:
         try:
