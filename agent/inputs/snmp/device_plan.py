@@ -10,6 +10,7 @@ from agent.inputs.snmp.session import Missing, Value
 from setpoint.reading import FieldValue
 
 Part = Literal["fast", "slow"]
+PARTS: tuple[Part, ...] = ("fast", "slow")
 Raw = Mapping[str, Value | Missing | None]
 """What the device answered, by the name that each OID has in its reading."""
 

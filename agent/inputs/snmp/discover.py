@@ -51,7 +51,10 @@ async def _of_kind(columns: Columns, identity: Identity, kind: Kind) -> list[Pla
         if points and not together:
             break
         together = together or kind in entry.profile.together
-        points += await _of_groups(columns, getattr(entry.profile, kind), kind)
+        # What a nearer profile calls the same is the same: ENTITY-SENSOR-MIB repeats many a vendor's own.
+        nearer = {_subject(point) for point in points}
+        found = await _of_groups(columns, getattr(entry.profile, kind), kind)
+        points += [point for point in found if _subject(point) not in nearer]
     return points
 
 

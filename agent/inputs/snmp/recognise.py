@@ -32,7 +32,7 @@ class Identity:
     @property
     def title(self) -> str:
         """The family that was recognised."""
-        return self.profiles[0].profile.title if self.profiles else "nothing known"
+        return self.profiles[0].title if self.profiles else "nothing known"
 
 
 async def identify(session: Session, profiles: Profiles) -> Identity:
@@ -56,7 +56,7 @@ async def _best(session: Session, profiles: Profiles, sys_object_id: str, sys_de
         (
             (_rank(match, entry.own), name, match)
             for name, entry in profiles.items()
-            for match in entry.profile.match
+            for match in entry.match
             if _may_be(match, sys_object_id, sys_descr)
         ),
         key=lambda candidate: candidate[:2],
