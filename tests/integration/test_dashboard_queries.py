@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import statistics
 import time
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -19,27 +14,18 @@ from grafana.build import DASHBOARDS, dashboard_json
 from grafana.context import Context
 from grafana.queries import FLAVOURS, Flavour
 from setpoint.plan import parse_plan
-from tests.simulated_fleet import HOSTS, LENGTH_MS, SILENT, fleet_lines
-from tests.store_servers import Influxd, VictoriaMetrics
+from tests.dashboard_servers import (
+    Server,
+    chosen_in,
+    filled,
+    filled_influxdb,
+    filled_victoria_metrics,
+    panels_of,
+    query_of,
+)
+from tests.simulated_fleet import HOSTS, SILENT
 
 CASES = [(flavour, name) for flavour in FLAVOURS for name in DASHBOARDS]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of an answer: its tags, its values by column. A line in a graph is the mean of its points."""
-
-    tags: Mapping[str, str]
-    values: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Server:
-    """Answers queries in which the variables are filled in. ``values``: those that a variable offers."""
-
-    end_ms: int
-    ask: Callable[[Mapping[str, Any], str], list[Row]]
-    values: Callable[[str], list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -50,55 +36,14 @@ def end_ms() -> int:
 
 @pytest.fixture(scope="module")
 def influxdb(tmp_path_factory: pytest.TempPathFactory, end_ms: int) -> Iterator[Server]:
-    with Influxd(tmp_path_factory.mktemp("influxd")) as server:
-        server.query("CREATE DATABASE setpoint")
-        _post(f"{server.url}/write?db=setpoint", fleet_lines(end_ms))
-
-        def query(statement: str) -> list[dict[str, Any]]:
-            result = json.loads(server.query(statement, db="setpoint", epoch="ms"))["results"][0]
-            assert "error" not in result, f"{statement}\n{result}"
-            found: list[dict[str, Any]] = result.get("series", [])
-            return found
-
-        def ask(_: Mapping[str, Any], text: str) -> list[Row]:
-            return [row for series in query(text) for row in _influx_rows(series)]
-
-        def values(text: str) -> list[str]:
-            return [value for series in query(text) for _, value in series["values"]]
-
-        yield Server(end_ms, ask, values)
+    with filled_influxdb(tmp_path_factory.mktemp("influxd"), end_ms) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory, end_ms: int) -> Iterator[Server]:
-    with VictoriaMetrics(tmp_path_factory.mktemp("victoria-metrics")) as server:
-        server.wait_until_grown_up()
-        _post(f"{server.url}/write", fleet_lines(end_ms))
-        server.flush()
-        window = {"start": (end_ms - LENGTH_MS) // 1000, "end": end_ms // 1000}
-
-        def get(path: str, **parameters: object) -> Any:
-            with urllib.request.urlopen(f"{server.url}{path}?{urllib.parse.urlencode(parameters)}") as answer:
-                return json.loads(answer.read())["data"]
-
-        def ask(target: Mapping[str, Any], text: str) -> list[Row]:
-            if target["instant"]:
-                found = get("/api/v1/query", query=text, time=end_ms // 1000)["result"]
-                return [Row(_labels(one), {"Value": float(one["value"][1])}) for one in found]
-            found = get("/api/v1/query_range", query=text, step=60, **window)["result"]
-            return [
-                Row(_labels(one), {"Value": statistics.fmean(float(value) for _, value in one["values"])})
-                for one in found
-            ]
-
-        def values(text: str) -> list[str]:
-            matched = re.fullmatch(r"label_values\((.*), (\w+)\)", text)
-            assert matched, text
-            path = f"/api/v1/label/{matched[2]}/values"
-            found: list[str] = get(path, **{"match[]": matched[1], **window})
-            return found
-
-        yield Server(end_ms, ask, values)
+    with filled_victoria_metrics(tmp_path_factory.mktemp("victoria-metrics"), end_ms) as server:
+        yield server
 
 
 @pytest.fixture
@@ -106,72 +51,6 @@ def server(flavour: Flavour, request: pytest.FixtureRequest) -> Server:
     """The server that dashboards of the flavour are for."""
     found: Server = request.getfixturevalue(flavour)
     return found
-
-
-def _post(url: str, body: bytes) -> None:
-    urllib.request.urlopen(urllib.request.Request(url, body, method="POST"), timeout=30).close()
-
-
-def _influx_rows(series: Mapping[str, Any]) -> Iterator[Row]:
-    tags = series.get("tags", {})
-    rows = [dict(zip(series["columns"], row, strict=True)) for row in series["values"]]
-    if len(rows) > 1 and "value" in rows[0]:
-        # A line in a graph; groups without a sample are null.
-        points = [row["value"] for row in rows if row["value"] is not None]
-        rows = [{"value": statistics.fmean(points)}] if points else []
-    for row in rows:
-        texts = {name: value for name, value in row.items() if isinstance(value, str)}
-        numbers = {n: v for n, v in row.items() if isinstance(v, int | float) and n != "time"}
-        if numbers:
-            yield Row({**tags, **texts}, numbers)
-
-
-def _labels(one: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value for name, value in one["metric"].items() if name != "__name__"}
-
-
-def _panels(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
-
-
-def _chosen(dashboard: Mapping[str, Any], server: Server, flavour: Flavour) -> dict[str, str]:
-    """The variables' values, as Grafana puts them into a query: all that there are, or the first."""
-    chosen: dict[str, str] = {}
-    for variable in dashboard["templating"]["list"]:
-        if variable["type"] != "query":
-            continue
-        values = sorted(server.values(_filled(variable["query"], chosen, server.end_ms)))
-        assert values, f"the variable {variable['name']} offers nothing: {variable['query']}"
-        if "allValue" in variable:
-            chosen[variable["name"]] = variable["allValue"]
-        elif variable["multi"]:
-            escaped = "|".join(re.escape(value).replace("/", r"\/") for value in values)
-            if flavour == "prometheus":
-                escaped = "|".join(re.escape(value).replace("\\", "\\\\") for value in values)
-            chosen[variable["name"]] = f"({escaped})"
-        else:
-            chosen[variable["name"]] = values[0]
-    return chosen
-
-
-def _filled(query: str, chosen: Mapping[str, str], end_ms: int) -> str:
-    start_ms = end_ms - LENGTH_MS
-    builtin = {
-        "$timeFilter": f"time >= {start_ms}ms and time <= {end_ms}ms",
-        "${__to}": str(end_ms),
-        "$__rate_interval": "4m",
-        "$__interval": "1m",
-    }
-    for name, value in builtin.items():
-        query = query.replace(name, value)
-    for name, value in sorted(chosen.items(), key=lambda pair: -len(pair[0])):
-        query = query.replace(f"${name}", value)
-    assert "$" not in query.replace("$/", ""), f"something is not filled in: {query}"
-    return query
-
-
-def _query(target: Mapping[str, Any]) -> str:
-    return str(target["query"] if "query" in target else target["expr"])
 
 
 def _expected_tags(target: Mapping[str, Any]) -> set[str]:
@@ -184,11 +63,11 @@ def _expected_tags(target: Mapping[str, Any]) -> set[str]:
 @pytest.mark.parametrize(("flavour", "name"), CASES)
 def test_every_query_of_every_panel_returns_rows(flavour: Flavour, name: str, server: Server) -> None:
     dashboard = dashboard_json(DASHBOARDS[name], Context(flavour))
-    chosen = _chosen(dashboard, server, flavour)
+    chosen = chosen_in(dashboard, server, flavour)
     wrong = []
-    for panel in _panels(dashboard):
+    for panel in panels_of(dashboard):
         for target in panel["targets"]:
-            text = _filled(_query(target), chosen, server.end_ms)
+            text = filled(query_of(target), chosen, server.end_ms)
             rows = server.ask(target, text)
             print(f"{flavour} {name} | {panel['title']} {target['refId']}: {len(rows)} rows")
             missing = {tag for tag in _expected_tags(target) if not all(tag in row.tags for row in rows)}
@@ -204,17 +83,17 @@ def _shown(
 ) -> list[tuple[str, list[float]]]:
     """What each query of the panels of these kinds shows, smallest first."""
     dashboard = dashboard_json(DASHBOARDS[name], Context(flavour))
-    chosen = _chosen(dashboard, server, flavour)
+    chosen = chosen_in(dashboard, server, flavour)
     return [
         (
             f"{panel['title']} {target['refId']}",
             sorted(
                 value
-                for row in server.ask(target, _filled(_query(target), chosen, server.end_ms))
+                for row in server.ask(target, filled(query_of(target), chosen, server.end_ms))
                 for value in row.values.values()
             ),
         )
-        for panel in _panels(dashboard)
+        for panel in panels_of(dashboard)
         if panel["type"] in kinds
         for target in panel["targets"]
     ]
@@ -250,12 +129,12 @@ def test_traffic_is_in_bits_per_second(flavour: Flavour, server: Server) -> None
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_the_overview_counts_who_is_there_and_who_is_not(flavour: Flavour, server: Server) -> None:
     dashboard = dashboard_json(DASHBOARDS["noc"], Context(flavour))
-    chosen = _chosen(dashboard, server, flavour)
+    chosen = chosen_in(dashboard, server, flavour)
     shown = {}
-    for panel in _panels(dashboard):
+    for panel in panels_of(dashboard):
         if panel["type"] == "stat":
             rows = [
-                server.ask(target, _filled(_query(target), chosen, server.end_ms))
+                server.ask(target, filled(query_of(target), chosen, server.end_ms))
                 for target in panel["targets"]
             ]
             shown[panel["title"]] = [
@@ -279,8 +158,8 @@ def test_the_overview_counts_who_is_there_and_who_is_not(flavour: Flavour, serve
 def test_a_chosen_site_narrows_the_hosts(flavour: Flavour, server: Server) -> None:
     dashboard = dashboard_json(DASHBOARDS["noc"], Context(flavour))
     of_hosts = next(v["query"] for v in dashboard["templating"]["list"] if v["name"] == "host")
-    at_site = server.values(_filled(of_hosts, {"site": "hq"}, server.end_ms))
-    everywhere = server.values(_filled(of_hosts, {"site": ".*"}, server.end_ms))
+    at_site = server.values(filled(of_hosts, {"site": "hq"}, server.end_ms))
+    everywhere = server.values(filled(of_hosts, {"site": ".*"}, server.end_ms))
     assert sorted(at_site) == [HOSTS[0]]
     assert sorted(everywhere) == sorted([*HOSTS, SILENT])
 
@@ -292,7 +171,7 @@ def test_the_host_dashboard_marks_the_hours_in_which_its_host_had_episodes(
     dashboard = dashboard_json(DASHBOARDS["host"], Context(flavour))
     (mark,) = dashboard["annotations"]["list"]
     target = {"instant": False, **mark.get("target", mark)}
-    rows = server.ask(target, _filled(_query(target), {"host": HOSTS[0]}, server.end_ms))
+    rows = server.ask(target, filled(query_of(target), {"host": HOSTS[0]}, server.end_ms))
     assert {row.tags["subject"] for row in rows} == {"host=mon-01 cpu=cpu-total", "host=mon-01 path=/"}
     assert {row.tags["point"] for row in rows} == {"host-cpu", "host-disk"}
 
