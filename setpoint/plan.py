@@ -28,6 +28,7 @@ from setpoint.maintenance import HOST_TAGS, Maintenance
 from setpoint.plan_file import (
     RATIO_IS_OF_A_PERIOD,
     Approval,
+    Capacity,
     Condition,
     Objective,
     Override,
@@ -94,6 +95,8 @@ class PlanPoint:
     """When it is expected and judged; always, without one."""
     raised_by: tuple[str, ...] = ()
     """The sources of thresholds that must have its levels too. How it is judged does not depend on that."""
+    horizon_ms: int | None = None
+    """How far ahead it is asked whether the trend reaches a level; None where that is not asked."""
 
     @property
     def metric(self) -> str:
@@ -270,6 +273,9 @@ class _Resolver:
         }
         # What a point does not use does not count: the hash of a point that is as it was stays as it was.
         judged |= {key: value for key, value in later.items() if value is not None}
+        asked = {}
+        if entry.capacity is not msgspec.UNSET:
+            asked["capacity"] = int(entry.capacity.horizon) if entry.capacity else None
         return PlanPoint(
             id=entry.id,
             title=entry.title or entry.id,
@@ -283,8 +289,9 @@ class _Resolver:
             expect=expect,
             limits=limits,
             overrides=overrides,
-            definition_hash=_definition_hash(judged, where, expect, limits, overrides),
+            definition_hash=_definition_hash({**judged, **asked}, where, expect, limits, overrides),
             raised_by=entry.raised_by,
+            horizon_ms=_horizon_ms(entry, limits, bounds),
             **judged,
         )
 
@@ -346,6 +353,16 @@ def _missing_for(target: Target, limits: Limits) -> str:
     if target.statistic in ("breach_share", "breach_time") and limits.warning is limits.critical is None:
         return "a warning or critical level, to say what a breach is"
     return ""
+
+
+def _horizon_ms(entry: PointEntry, limits: Limits, bounds: tuple[float, float] | None) -> int | None:
+    """What the entry says or, where it says nothing, what a gauge of a resource has that can become full."""
+    if entry.capacity is not msgspec.UNSET:
+        return int(entry.capacity.horizon) if entry.capacity else None
+    level = limits.critical or limits.warning
+    fills = level is not None and level.high is not None and bounds is not None and level.high < bounds[1]
+    is_gauge = entry.as_ is None and entry.ratio is None and entry.percent_of is None
+    return int(Capacity().horizon) if fills and is_gauge and entry.element == "resource" else None
 
 
 def _limits(given: PointEntry | Override, base: Limits | None = None) -> Limits:

@@ -135,6 +135,15 @@ class Override(msgspec.Struct, kw_only=True):
         return found
 
 
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the trend reaches the level within ``horizon`` from now."""
+
+    horizon: Duration = Duration(90 * 86_400_000)
+
+    def problems(self) -> Found:
+        return _not_zero("horizon", self.horizon)
+
+
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     """Over a period, the sum of one field by the sum of another; both come in the same lines."""
 
@@ -152,7 +161,8 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 class PointEntry(msgspec.Struct, kw_only=True):
     """One entry of ``points``: what is measured, of whom, and what is held. ``raised_by``: the tools, by the
-    name of their source, that must have its thresholds too.
+    name of their source, that must have its thresholds too. ``capacity``: how far ahead its trend is looked
+    at; of a resource in per cent 90 days, unless this is ``null``.
     """
 
     id: str
@@ -179,6 +189,7 @@ class PointEntry(msgspec.Struct, kw_only=True):
     target: Targets | None = None
     overrides: tuple[Override, ...] = ()
     raised_by: tuple[str, ...] = ()
+    capacity: Capacity | msgspec.UnsetType | None = msgspec.UNSET
     owner: str = ""
     action: str = ""
     min_coverage: Share | None = None
