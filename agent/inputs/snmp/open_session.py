@@ -67,8 +67,7 @@ async def _open(
     slots: asyncio.Semaphore | None,
 ) -> Session:
     if engine == "auto":
-        has_gufo = importlib.util.find_spec("gufo") is not None
-        engine = "gufo" if has_gufo and not credentials.context else "pysnmp"
+        engine = "gufo" if _has_gufo() and not credentials.context else "pysnmp"
     opened: Engine
     if engine == "gufo":
         if credentials.context:
@@ -81,3 +80,10 @@ async def _open(
 
         opened = await PysnmpEngine.open(address, credentials, timing, slots)
     return DeviceSession(opened, timing, bulk=credentials.version != "v1")
+
+
+def _has_gufo() -> bool:
+    try:
+        return importlib.util.find_spec("gufo.snmp") is not None
+    except ModuleNotFoundError:
+        return False

@@ -17,7 +17,7 @@ from agent.inputs.snmp.ports import PortFilter
 from agent.inputs.snmp.profile_load import Profiles, ancestry
 from agent.inputs.snmp.read import read
 from agent.inputs.snmp.recognise import identify
-from agent.inputs.snmp.session import Missing, NoAnswerError, Session, SessionError, Value
+from agent.inputs.snmp.session import Missing, NoAnswerError, Session, SessionError
 from setpoint.reading import Point
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 _SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 _IF_NUMBER = "1.3.6.1.2.1.2.1.0"
 _IF_TABLE_LAST_CHANGE = "1.3.6.1.2.1.31.1.5.0"
+_VITALS = (_SYS_UPTIME, _IF_NUMBER, _IF_TABLE_LAST_CHANGE)
 
 _REFRESH_S = 86_400.0
 # A device whose interfaces come and go all the time (dial-in) is looked at anew only so often for that.
@@ -59,7 +60,7 @@ class _Vitals:
     """``uptime_s``, and what changes with the interfaces: their number, and when they last did."""
 
     uptime_s: float | None
-    interfaces: tuple[Value | Missing | None, ...]
+    interfaces: tuple[int | None, ...]
 
 
 class DevicePoller:
@@ -88,6 +89,7 @@ class DevicePoller:
         self._slow_due_s = float("-inf")
         self._vitals: _Vitals | None = None
         self._had_thresholds = False
+        self._missing: set[str] = set()
 
     @property
     def turns_left_out(self) -> int:
@@ -141,7 +143,7 @@ class DevicePoller:
         async with asyncio.timeout(self.device.deadline_s):
             if self._session is None:
                 self._session = await self._open(self.device, self._failures > 0)
-            found = await self._session.get([_SYS_UPTIME, _IF_NUMBER, _IF_TABLE_LAST_CHANGE])
+            found = await self._session.get([oid for oid in _VITALS if oid not in self._missing])
             if self._failures:
                 # It is back, and gets its retries back with a new session.
                 self._failures = 0
@@ -149,10 +151,14 @@ class DevicePoller:
                 await self.close()
                 self._session = await self._open(self.device, False)
                 self._session.cost.requests += requests
+        # Over v1 every value that is missing costs a request of its own.
+        self._missing |= {oid for oid, value in found.items() if isinstance(value, Missing)} - {_SYS_UPTIME}
         ticks = found.get(_SYS_UPTIME)
         return _Vitals(
             uptime_s=ticks / 100 if isinstance(ticks, int) else None,
-            interfaces=(found.get(_IF_NUMBER), found.get(_IF_TABLE_LAST_CHANGE)),
+            interfaces=tuple(
+                value if isinstance(value := found.get(oid), int) else None for oid in _VITALS[1:]
+            ),
         )
 
     async def _measure(self, vitals: _Vitals, points: list[Point]) -> None:
@@ -215,6 +221,7 @@ class DevicePoller:
             return
         counts = ", ".join(f"{count} {what}" for what, count in plan.counts()) or "nothing to read"
         log.info("%s: %s; %s", self.device.name, identity.title, counts)
+        self._missing.clear()
         self._plan, self._planned_s = plan, asyncio.get_running_loop().time()
         self._slow_due_s = float("-inf")
 
