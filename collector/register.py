@@ -39,7 +39,9 @@ _MIGRATIONS: Sequence[str] = (
 
 # What says that the plan lacks something, or has a level that does not fit: changing the plan mends it, and
 # loosens nothing.
-_MENDED_IN_THE_PLAN = frozenset({"no-threshold", "unplanned-series", "never-near", "too-tight", "flapping"})
+_MENDED_IN_THE_PLAN = frozenset(
+    {"no-threshold", "unplanned-series", "never-near", "too-tight", "flapping", "threshold-drift"}
+)
 
 
 class RegisterError(Exception):

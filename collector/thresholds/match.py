@@ -136,12 +136,13 @@ class _Matching:
         high = one.comparison in _HIGH if one.comparison in _HIGH | _LOW else None
         if high is not None and scale < 0:
             high = not high
-        severity, planned = _planned(subject.limits, self._names.severity(one.severity), one, level, high)
+        said = self._names.severity(one.severity)
+        severity, planned = _planned(subject.limits, said, one, level, high)
         outcome, why = _compare(planned, level, round(one.for_s * 1000), one, high)
         if unresolved and outcome == "differs":
             labels = ", ".join(sorted(set(unresolved)))
             outcome, why = "cannot tell", f"whether it is meant depends on the label {labels}"
-        yield Pairing(point, subject, level, high, severity, planned, outcome, why)
+        yield Pairing(point, subject, level, high, severity, planned, outcome, why, said is None)
 
     def _passes(
         self, matcher: Matcher, name: Name, tags: Mapping[str, str], principal: str | None

@@ -33,6 +33,8 @@ class Pairing:
     planned: Comparison | None
     outcome: Outcome
     why: str = ""
+    any_severity: bool = False
+    """Whether its source does not say, in words that are known, how bad it is."""
 
 
 @dataclass(frozen=True, slots=True)

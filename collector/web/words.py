@@ -138,6 +138,9 @@ _ZH: Final[Mapping[str, str]] = {
     "thin-coverage": "覆盖率不足",
     "no-threshold": "缺少阈值",
     "unplanned-series": "计划外序列",
+    "threshold-drift": "阈值偏离",
+    "threshold-missing": "阈值缺失",
+    "threshold-orphan": "无主阈值",
     "clock-skew": "时钟偏差",
     "agent-dropping": "代理丢弃数据",
     # errors
@@ -167,6 +170,8 @@ _ZH: Final[Mapping[str, str]] = {
     "unplanned": "计划外",
     "lowest": "最低",
     "highest": "最高",
+    "thresholds": "阈值数",
+    "understood": "可识别",
 }
 
 

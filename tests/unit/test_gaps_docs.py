@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from collector.analysis.gaps import CHECKS
-from collector.analysis.review import Review
+from collector.analysis.review import Review, SubjectReview
 from setpoint.finding import Finding
+from setpoint.plan import Plan
 from tests.unit.review_factory import (
     ANSWER_TIME,
     CPU,
@@ -33,6 +34,8 @@ from tests.unit.review_factory import (
     statistics,
     subject,
 )
+from tests.unit.threshold_factory import IDLE, knowing, read
+from tests.unit.threshold_factory import found as configured
 
 DOCS = Path(__file__).parents[2] / "docs" / "gaps"
 
@@ -135,6 +138,40 @@ def flapping() -> Review:
     return review(one, MONTH, proposed(subject(one, "host-disk", tags, shown), 80, 5 * MINUTE, 121, 2))
 
 
+def two_hosts(one: Plan) -> list[tuple[str, SubjectReview]]:
+    tags = [{**CPU_TAGS, "host": host} for host in ("mon-01", "jump-01")]
+    return [subject(one, "host-cpu", each, statistics(MONTH)) for each in tags]
+
+
+def threshold_drift() -> Review:
+    one = plan(CPU)
+    busy = configured("HostHighCpuLoad", IDLE, "below", 0.1, 'mode="idle"', for_s=600, severity="warning")
+    hosts = [
+        subject(one, "host-cpu", {**CPU_TAGS, "host": h}, statistics(MONTH)) for h in ("mon-01", "jump-01")
+    ]
+    return knowing(review(one, MONTH, *hosts), read(busy, at_ms=MONTH.end_ms))
+
+
+def threshold_missing() -> Review:
+    one = plan(CPU + "    raised_by: [prometheus]\n")
+    busy = configured("HostHighCpuLoad", IDLE, "below", 0.2, 'mode="idle"', for_s=300, severity="warning")
+    hosts = [
+        subject(one, "host-cpu", {**CPU_TAGS, "host": h}, statistics(MONTH)) for h in ("mon-01", "jump-01")
+    ]
+    return knowing(review(one, MONTH, *hosts), read(busy, at_ms=MONTH.end_ms))
+
+
+def threshold_orphan() -> Review:
+    one = plan(CPU)
+    known = [
+        configured("HostHighCpuLoad", IDLE, "below", 0.2, 'mode="idle"', for_s=300, severity="warning"),
+        configured("HostHighLoad", "node_load5", "above", 8, severity="warning"),
+        configured("OldHostBusy", IDLE, "below", 0.1, 'instance="old-01:9100",mode="idle"'),
+    ]
+    shown = subject(one, "host-cpu", CPU_TAGS, statistics(MONTH))
+    return knowing(review(one, MONTH, shown), read(*known, at_ms=MONTH.end_ms))
+
+
 EXAMPLES: dict[str, Callable[[], Review]] = {
     "target-missed": target_missed,
     "threshold-breached": threshold_breached,
@@ -146,6 +183,9 @@ EXAMPLES: dict[str, Callable[[], Review]] = {
     "never-near": never_near,
     "too-tight": too_tight,
     "flapping": flapping,
+    "threshold-drift": threshold_drift,
+    "threshold-missing": threshold_missing,
+    "threshold-orphan": threshold_orphan,
 }
 
 

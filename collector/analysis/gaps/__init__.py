@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from collector.analysis.gaps import (
+    capacity,
     flapping,
     never_near,
     no_threshold,
@@ -17,6 +18,9 @@ from collector.analysis.gaps import (
     target_missed,
     thin_coverage,
     threshold_breached,
+    threshold_drift,
+    threshold_missing,
+    threshold_orphan,
     too_tight,
     unplanned_series,
     went_silent,
@@ -37,6 +41,10 @@ CHECKS: Final[Mapping[str, Check]] = {
     never_near.KIND: never_near.check,
     too_tight.KIND: too_tight.check,
     flapping.KIND: flapping.check,
+    capacity.KIND: capacity.check,
+    threshold_drift.KIND: threshold_drift.check,
+    threshold_missing.KIND: threshold_missing.check,
+    threshold_orphan.KIND: threshold_orphan.check,
 }
 """Every check, by the kind of finding that it makes."""
 
