@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import statistics
@@ -13,8 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from collector.series import SeriesTable
+from collector.store.open import open_store
+from grafana.push import DataSource
 from grafana.queries import Flavour
 from tests.simulated_fleet import LENGTH_MS, fleet_lines
+from tests.store_elsewhere import influxdb_elsewhere
 from tests.store_servers import Influxd, VictoriaMetrics
 
 
@@ -30,7 +35,7 @@ class Row:
 class Server:
     """Answers queries in which the variables are filled in. ``values``: those that a variable offers."""
 
-    url: str
+    source: DataSource
     end_ms: int
     ask: Callable[[Mapping[str, Any], str], list[Row]]
     values: Callable[[str], list[str]]
@@ -38,12 +43,29 @@ class Server:
 
 @contextmanager
 def filled_influxdb(folder: Path, end_ms: int) -> Iterator[Server]:
-    with Influxd(folder) as server:
-        server.query("CREATE DATABASE setpoint")
-        _post(f"{server.url}/write?db=setpoint", fleet_lines(end_ms))
+    """An InfluxDB 1.x; where the environment names one of 2.x, a bucket of that."""
+    elsewhere = influxdb_elsewhere("2")
+    running = contextlib.nullcontext() if elsewhere else Influxd(folder)
+    with running as server:
+        if elsewhere:
+            # It makes bucket and mapping.
+            open_store(elsewhere, folder, SeriesTable()).close()
+            token = elsewhere.token.reveal() if elsewhere.token else ""
+            source = DataSource(
+                flavour="influxdb", url=elsewhere.url, database=elsewhere.database, token=token
+            )
+            path = f"/api/v2/write?org={elsewhere.organization}&bucket={elsewhere.database}"
+        else:
+            assert server is not None
+            server.query("CREATE DATABASE setpoint")
+            source, path = DataSource(flavour="influxdb", url=server.url), "/write?db=setpoint"
+        headers = {"Authorization": f"Token {source.token}"} if source.token else {}
+        _post(f"{source.url}{path}", fleet_lines(end_ms), headers)
 
         def query(statement: str) -> list[dict[str, Any]]:
-            result = json.loads(server.query(statement, db="setpoint", epoch="ms"))["results"][0]
+            asked = {"q": statement, "db": source.database, "epoch": "ms"}
+            answer = _post(f"{source.url}/query", urllib.parse.urlencode(asked).encode(), headers)
+            result = json.loads(answer)["results"][0]
             assert "error" not in result, f"{statement}\n{result}"
             found: list[dict[str, Any]] = result.get("series", [])
             return found
@@ -54,7 +76,7 @@ def filled_influxdb(folder: Path, end_ms: int) -> Iterator[Server]:
         def values(text: str) -> list[str]:
             return [value for series in query(text) for _, value in series["values"]]
 
-        yield Server(server.url, end_ms, ask, values)
+        yield Server(source, end_ms, ask, values)
 
 
 @contextmanager
@@ -86,11 +108,14 @@ def filled_victoria_metrics(folder: Path, end_ms: int) -> Iterator[Server]:
             found: list[str] = get(path, **{"match[]": matched[1], **window})
             return found
 
-        yield Server(server.url, end_ms, ask, values)
+        yield Server(DataSource(flavour="prometheus", url=server.url), end_ms, ask, values)
 
 
-def _post(url: str, body: bytes) -> None:
-    urllib.request.urlopen(urllib.request.Request(url, body, method="POST"), timeout=30).close()
+def _post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+    request = urllib.request.Request(url, body, dict(headers or {}), method="POST")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        content: bytes = answer.read()
+    return content
 
 
 def _influx_rows(series: Mapping[str, Any]) -> Iterator[Row]:

@@ -17,7 +17,7 @@ import pytest
 from grafana.alerts import alert_rules
 from grafana.build import DASHBOARDS, dashboard_json, dashboards
 from grafana.context import Context
-from grafana.push import UID, DataSource, Grafana, push
+from grafana.push import UID, Grafana, push
 from grafana.queries import FLAVOURS, Flavour
 from setpoint.plan import load_plan
 from tests.dashboard_servers import (
@@ -67,8 +67,8 @@ def server(flavour: Flavour, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     end_ms = (int(time.time()) - 60) * 1000
     start = filled_influxdb if flavour == "influxdb" else filled_victoria_metrics
     with start(tmp_path_factory.mktemp("store"), end_ms) as store:
-        source = DataSource(flavour=flavour, url=store.url)
-        list(push(Grafana(URL, TOKEN), dashboards(Context(flavour)), source))
+        grafana = Grafana(URL, TOKEN)
+        list(push(grafana, dashboards(Context(flavour)), store.source, renew_secrets=True))
         yield store
 
 

@@ -6,7 +6,6 @@ run there too, each in a database or bucket of its own.
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,17 +22,16 @@ from collector.store.settings import (
     StoreSettings,
     VictoriaMetricsSettings,
 )
-from setpoint.units import Duration, Secret
+from setpoint.units import Duration
 from tests.servers import wait_until
+from tests.store_elsewhere import influxdb_elsewhere
 from tests.store_servers import Influxd, VictoriaMetrics
 from tests.store_site import BASE_MS, Site, everything, line
 
 HOST = (("host", "mon-01"),)
 CPU_KEY = ("cpu", HOST, "busy")
 ENGINES = ["duckdb", "influxdb1", "victoriametrics"]
-for number in "23":
-    if os.environ.get(f"SETPOINT_TEST_INFLUXDB{number}_URL"):
-        ENGINES.append(f"influxdb{number}")
+ENGINES += [f"influxdb{generation}" for generation in "23" if influxdb_elsewhere(generation)]
 
 
 class Engine(NamedTuple):
@@ -77,20 +75,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield Engine(vm, node.flush)
         node.delete_everything()
     else:
-        yield Engine(_elsewhere(name.removeprefix("influxdb")), nothing)
-
-
-def _elsewhere(number: str) -> InfluxDBSettings:
-    def given(what: str) -> str:
-        return os.environ.get(f"SETPOINT_TEST_INFLUXDB{number}_{what}", "")
-
-    return InfluxDBSettings(
-        url=given("URL"),
-        database=f"setpoint-test-{uuid.uuid4().hex[:12]}",
-        organization=given("ORG"),
-        token=Secret(given("TOKEN")) if given("TOKEN") else None,
-        retention=Duration(30 * 86_400_000),
-    )
+        elsewhere = influxdb_elsewhere(name.removeprefix("influxdb"))
+        assert elsewhere is not None
+        yield Engine(elsewhere, nothing)
 
 
 def opener(engine: Engine, folder: Path) -> Callable[[SeriesTable], Store]:

@@ -26,6 +26,7 @@ from collector.store.settings import (
 from setpoint.finding import round12
 from setpoint.plan import parse_plan
 from setpoint.units import Duration
+from tests.store_elsewhere import influxdb_elsewhere
 from tests.store_servers import Influxd, VictoriaMetrics
 from tests.store_site import BASE_MS, Site
 
@@ -144,3 +145,7 @@ def test_a_fortnight_gives_the_same_findings_in_every_store(
         vm.wait_until_grown_up()
         settings = VictoriaMetricsSettings(url=vm.url, safe_after=Duration(0))
         assert findings_in(settings, fortnight, tmp_path / "victoriametrics", vm.flush) == expected
+    for generation in "23":
+        if elsewhere := influxdb_elsewhere(generation):
+            found = findings_in(elsewhere, fortnight, tmp_path / f"influxdb{generation}")
+            assert found == expected, generation
