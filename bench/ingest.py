@@ -148,8 +148,9 @@ async def publish(
             header = encode_header(epoch, sender.sequence, digest, low, time.time_ns())
             sender.under_way[f"{epoch}.{sender.sequence}.{digest}"] = measured
             await client.publish(f"setpoint/v1/hq/{sender.name}/readings", header + body, qos=1, timeout=60)
-        patience = time.monotonic() + 120
-        while sender.under_way and time.monotonic() < patience:
+        for _ in range(2400):
+            if not sender.under_way:
+                break
             await asyncio.sleep(0.05)
         taking.cancel()
 
