@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from collector.analysis.derived import beside, derivation_of, reach_after_ms, reach_before_ms
 from collector.analysis.statistics import Levels, Statistics, SubjectWindow, period_statistics
 from collector.planned_subjects import PlannedSubject
 from collector.store.base import Metric, Store
 from setpoint.limits import Comparison
 from setpoint.plan import PlanPoint
-
 
 
 class PeriodStatistics(Protocol):
@@ -58,7 +58,7 @@ def reach_ms(point: PlanPoint) -> int:
 
 def metrics_of(point: PlanPoint) -> list[Metric]:
     """The metrics whose samples decide the point's statistics."""
-    return [Metric(point.measurement, point.field)]
+    return [Metric(point.measurement, point.field), *(asked.metric for asked in beside(point))]
 
 
 def raw_statistics(
@@ -76,10 +76,11 @@ def raw_statistics(
     with store.train(
         Metric(point.measurement, point.field),
         point.wants,
-        min(w.start_ms for w in windows) - lookback,
+        min(w.start_ms for w in windows) - lookback - reach_before_ms(point, lookback),
         # The interval of a rate that crosses the window's end belongs to the sample after it.
-        max(w.end_ms for w in windows) + (lookback if point.rate else 0),
+        max(w.end_ms for w in windows) + (lookback if point.rate else 0) + reach_after_ms(point, lookback),
         point.by,
+        beside(point),
     ) as train:
         position = {subject: n for n, subject in enumerate(train.subjects)}
         spare = len(train.subjects)
@@ -91,6 +92,7 @@ def raw_statistics(
             scale=point.scale,
             bounds=point.bounds,
             missing_bad=point.missing_bad,
+            derivation=derivation_of(point),
         )
     return [replace(one, subject=w.subject) for one, w in zip(statistics, windows, strict=True)]
 

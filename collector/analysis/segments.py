@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from collector.analysis.derived import OTHER, PLAIN, REACH_MS, UPTIME, UPTIME_OF, Derivation, load_derived
 from collector.analysis.windows import SPANS, WINDOWS
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ SAMPLES: Final = "setpoint_samples"
 Where ends > begins, the value stands in [begins, ends), which lies inside a span of the window and overlaps
 no other. Elsewhere the sample has no measured time there. A sample that stands in several spans has a row for
 each; in at most one of these it is ``inside``: its own time lies in the span.
+
+Of a ratio, there is no value, but ``part`` and ``whole``: what of both sums counts in this stretch.
 """
 
 _TRAIN: Final = "setpoint_train"
@@ -37,7 +40,7 @@ FROM (
                 SELECT
                     window_id,
                     lead(t) OVER (PARTITION BY window_id, span_start ORDER BY t) - t AS spacing
-                FROM {_TRAIN} JOIN {WINDOWS} USING (subject) JOIN {SPANS} USING (window_id)
+                FROM {{source}} JOIN {WINDOWS} USING (subject) JOIN {SPANS} USING (window_id)
                 WHERE every_ms IS NULL AND t >= span_start AND t < span_end AND {{usable}}
             )
             WHERE spacing > 0  -- 0: the same time twice
@@ -53,8 +56,8 @@ WHERE {WINDOWS}.window_id = median.window_id
 # One row per window and time. For a rate the samples after the window count too, because the interval
 # that leads to the first of them began inside.
 _SAMPLE = f"""
-    SELECT window_id, t, max(value) AS value
-    FROM {_TRAIN} JOIN {WINDOWS} USING (subject)
+    SELECT window_id, t, max(value) AS value {{other}}
+    FROM {{source}} JOIN {WINDOWS} USING (subject)
     WHERE
         t >= start_ms - coalesce(2 * every_ms, 0)
         AND t < end_ms + {{reach_after}}
@@ -68,11 +71,12 @@ _IN_SPANS = f"""
 SELECT
     window_id,
     t,
-    value,
+    {{value}},
     CASE WHEN ends IS NOT NULL THEN greatest(begins, span_start) END AS begins,
     CASE WHEN ends IS NOT NULL THEN least(ends, span_end) END AS ends,
     t >= span_start AND t < span_end AS inside
-FROM stood JOIN {SPANS} USING (window_id)
+    {{parts}}
+FROM {{stood}} JOIN {SPANS} USING (window_id)
 WHERE (begins < span_end AND ends > span_start) OR (t >= span_start AND t < span_end)
 """
 
@@ -92,55 +96,164 @@ stood AS (
         value * {{scale}} AS value,
         t AS begins,
         CASE WHEN every_ms IS NOT NULL THEN least(t + 2 * every_ms, next_t) END AS ends
+        {{amounts}}
     FROM followed JOIN {WINDOWS} USING (window_id)
 )
+{{set_against}}
 {_IN_SPANS}
 """
+
+# A wrap leaves the uptime alone: the next one that is known reaches back to before the step. Where none
+# is known there may have been a restart, and the interval is a hole.
+_WRAPPED = f"""
+wrapped AS (
+    SELECT step.window_id, step.t
+    FROM (
+        SELECT window_id, source, preceded.t, former_t, every_ms
+        FROM preceded JOIN {WINDOWS} USING (window_id) JOIN {UPTIME_OF} USING (subject)
+        WHERE ({{decreased}}) AND t - former_t <= 2 * every_ms
+    ) AS step
+    ASOF JOIN {UPTIME} AS later ON step.source = later.source AND step.t <= later.t
+    WHERE
+        later.t - step.t <= greatest(2 * every_ms, {REACH_MS})
+        AND uptime_s * 1000 >= later.t - step.former_t
+),
+"""
+_JOIN_WRAPPED: Final = (
+    "LEFT JOIN wrapped ON preceded.window_id = wrapped.window_id AND preceded.t = wrapped.t"
+)
+_WRAP: Final = 2**32
+
+
+def _increase(column: str, *, wraps: bool) -> str:
+    """SQL for the increase of a counter between two samples; NULL where it was reset."""
+    increase = f"CASE WHEN {column} >= former_{column} THEN {column} - former_{column}"
+    if wraps:
+        increase += (
+            f" WHEN wrapped.t IS NOT NULL AND former_{column} < {_WRAP} AND {column} >= 0"
+            f" THEN {column} + ({_WRAP} - former_{column})"
+        )
+    return f"{increase} END"
+
 
 _RATE = f"""
 CREATE OR REPLACE TEMP TABLE {SAMPLES} AS
 WITH
 sample AS ({_SAMPLE}),
 preceded AS (
-    SELECT window_id, t, value, lag(t) OVER train AS former_t, lag(value) OVER train AS former
+    SELECT
+        window_id, t, value, lag(t) OVER train AS former_t, lag(value) OVER train AS former_value {{former}}
     FROM sample
     WINDOW train AS (PARTITION BY window_id ORDER BY t)
 ),
+{{wrapped}}
 rated AS (
     SELECT
-        window_id,
-        t,
+        preceded.window_id,
+        preceded.t,
         former_t,
-        CASE
-            WHEN value >= former AND t - former_t <= 2 * every_ms
-            THEN (value - former) / ((t - former_t) / 1000) * {{scale}}
-        END AS value
-    FROM preceded JOIN {WINDOWS} USING (window_id)
+        CASE WHEN preceded.t - former_t <= 2 * every_ms THEN {{rate}} END AS value
+        {{amounts}}
+    FROM preceded JOIN {WINDOWS} USING (window_id) {{join_wrapped}}
 ),
 stood AS (
     SELECT
-        window_id,
-        t,
+        * EXCLUDE (value, former_t),
         CASE WHEN isfinite(value) THEN value END AS value,
         CASE WHEN isfinite(value) THEN former_t END AS begins,
         CASE WHEN isfinite(value) THEN t END AS ends
     FROM rated
 )
+{{set_against}}
 {_IN_SPANS}
 """
 
+# The divisor is the newest one at the sample's time; a sample without one ends what stood before it, too.
+_SET_AGAINST = f"""
+, shares AS (
+    SELECT
+        stood.* EXCLUDE (value, begins, ends),
+        100 * value / CASE
+            WHEN stood.t - divisor.t <= greatest(2 * every_ms, {REACH_MS}) AND other <> 0 THEN other
+        END AS share,
+        CASE WHEN isfinite(share) THEN share END AS value,
+        CASE WHEN isfinite(share) THEN begins END AS begins,
+        CASE WHEN isfinite(share) THEN ends END AS ends
+    FROM (SELECT stood.*, subject, every_ms FROM stood JOIN {WINDOWS} USING (window_id)) AS stood
+    ASOF LEFT JOIN {OTHER} AS divisor ON stood.subject = divisor.subject AND stood.t >= divisor.t
+)
+"""
 
-def load_samples(train: Train, *, rate: bool, scale: float, unknown_spacing: bool) -> None:
+# A count per sample counts where its sample is; a counter's increase as far as its interval lies in the span.
+_COUNTED_AT_ONCE = """
+    , CASE WHEN inside THEN amount END AS part
+    , CASE WHEN inside THEN amount_of_all END AS whole
+"""
+_COUNTED_EVENLY = """
+    , amount * ((least(stood.ends, span_end) - greatest(stood.begins, span_start))
+        / (stood.ends - stood.begins)) AS part
+    , amount_of_all * ((least(stood.ends, span_end) - greatest(stood.begins, span_start))
+        / (stood.ends - stood.begins)) AS whole
+"""
+
+
+def load_samples(
+    train: Train, *, rate: bool, scale: float, unknown_spacing: bool, derivation: Derivation = PLAIN
+) -> None:
     """Fills the table SAMPLES from the train, for the windows in WINDOWS.
 
     ``unknown_spacing`` says that some of these have no ``every_ms``; it is then filled in with the lower
-    median of the spacings in the window, and stays NULL below two samples.
+    median of the spacings in the window, and stays NULL below two samples. ``derivation`` says what the
+    trains beside the train are for. ValueError when one is missing.
     """
+    if derivation is not PLAIN:
+        load_derived(train, derivation)
     # Read from its text, a DOUBLE literal is exact; a bare 0.1 would be a DECIMAL.
     scale_sql = f"'{scale!r}'::DOUBLE"
-    usable = "isfinite(value)" if rate else f"isfinite(value) AND isfinite(value * {scale_sql})"
+    is_ratio = derivation.second == "ratio"
+    plain = rate or is_ratio
+    words = {
+        "usable": "isfinite(value)" if plain else f"isfinite(value) AND isfinite(value * {scale_sql})",
+        # Of a ratio, both come at the same time, or neither counts.
+        "source": f"(SELECT * FROM {_TRAIN} JOIN {OTHER} USING (subject, t))" if is_ratio else _TRAIN,
+    }
     if unknown_spacing:
-        train.relation.query(_TRAIN, _MEDIAN_SPACING.format(usable=usable))
-    reach_after = "coalesce(2 * every_ms, 0)" if rate else "0"
-    statement = _RATE if rate else _STANDING
-    train.relation.query(_TRAIN, statement.format(usable=usable, reach_after=reach_after, scale=scale_sql))
+        train.relation.query(_TRAIN, _MEDIAN_SPACING.format(**words))
+    words |= {
+        "scale": scale_sql,
+        "reach_after": "coalesce(2 * every_ms, 0)" if rate else "0",
+        "other": ", max(other) AS other" if is_ratio else "",
+        "set_against": _SET_AGAINST if derivation.second == "percent" else "",
+        "stood": "shares AS stood" if derivation.second == "percent" else "stood",
+        "value": "NULL::DOUBLE AS value" if is_ratio else "value",
+        "parts": "",
+        "amounts": "",
+    }
+    if is_ratio and not rate:
+        words |= {
+            "amounts": ", value AS amount, other AS amount_of_all",
+            "parts": _COUNTED_AT_ONCE,
+        }
+    if rate:
+        words |= _rate_words(scale_sql, is_ratio=is_ratio, wraps=derivation.wraps)
+    train.relation.query(_TRAIN, (_RATE if rate else _STANDING).format(**words))
+
+
+def _rate_words(scale_sql: str, *, is_ratio: bool, wraps: bool) -> dict[str, str]:
+    part, whole = (_increase(column, wraps=wraps) for column in ("value", "other"))
+    decreased = "value < former_value" + (" OR other < former_other" if is_ratio else "")
+    words = {
+        "former": "",
+        "rate": f"{part} / ((preceded.t - former_t) / 1000) * {scale_sql}",
+        "wrapped": _WRAPPED.format(decreased=decreased) if wraps else "",
+        "join_wrapped": _JOIN_WRAPPED if wraps else "",
+    }
+    if is_ratio:
+        words |= {
+            "former": ", other, lag(other) OVER train AS former_other",
+            # Where either is a hole, the stretch is one for both.
+            "rate": f"{part} + {whole}",
+            "amounts": f", {part} AS amount, {whole} AS amount_of_all",
+            "parts": _COUNTED_EVENLY,
+        }
+    return words

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
+from collector.analysis.derived import PLAIN, Derivation
 from collector.analysis.episodes import Breaches, read_breaches
 from collector.analysis.histogram import Bins, Histogram, bins_for, percentile
 from collector.analysis.segments import SAMPLES, load_samples
@@ -80,6 +81,12 @@ class Statistics:
     critical: Breaches | None = None
     excluded_ms: int = 0
     """How much of the window is outside its spans: neither expected nor judged."""
+    ratio_part: float | None = None
+    """Of a ratio, the sum of what is divided, unscaled and unrounded, as it is for adding up. None when the
+    point is no ratio.
+    """
+    ratio_whole: float | None = None
+    """Of a ratio, the sum of what it is divided by."""
 
     @property
     def expected_ms(self) -> int:
@@ -114,6 +121,7 @@ def period_statistics(
     bounds: tuple[float, float] | None,
     missing_bad: bool,
     max_episodes: int = 50,
+    derivation: Derivation = PLAIN,
 ) -> list[Statistics]:
     """One Statistics per window, in the order of the windows; several windows may share a subject.
 
@@ -126,8 +134,11 @@ def period_statistics(
     unmeasured time bad time, in the availability only. At most ``max_episodes`` episodes are listed per
     window and level; all are counted.
 
+    ``derivation`` says what the trains beside the train are for. Of a ratio, the mean is the ratio of the
+    sums, and there are no other statistics of the value.
+
     Runs on the train's connection, in temporary tables that it drops again. ValueError when the scale or
-    the bounds are not finite or out of order.
+    the bounds are not finite or out of order, or a train is missing.
     """
     if not math.isfinite(scale):
         raise ValueError(f"expected a finite scale, got {scale}")
@@ -139,11 +150,17 @@ def period_statistics(
         for name in LEVEL_NAMES
         if name != "good" and any(window.levels(name) is not None for window in windows)
     ]
-    with _temporary_tables(train.connection):
+    with _temporary_tables(train.connection, derivation):
         load_windows(train.connection, windows)
         unknown_spacing = any(window.every_ms is None for window in windows)
-        load_samples(train, rate=rate, scale=float(scale), unknown_spacing=unknown_spacing)
-        totals = _read_totals(train.connection)
+        load_samples(
+            train,
+            rate=rate,
+            scale=float(scale),
+            unknown_spacing=unknown_spacing,
+            derivation=derivation,
+        )
+        totals = _read_totals(train.connection, is_ratio=derivation.second == "ratio")
         histograms = _read_histograms(train.connection, bins)
         breaches = read_breaches(train.connection, asked, max_episodes)
     return [
@@ -158,6 +175,7 @@ def period_statistics(
                 if window.levels(name) is not None
             },
             missing_bad=missing_bad,
+            scale=scale,
         )
         for window_id, window in enumerate(windows)
     ]
@@ -176,6 +194,8 @@ class _Totals:
     max: float | None
     share_sum: float
     """The sum of the values, each weighted with its part of the window's length."""
+    ratio_part: float | None
+    ratio_whole: float | None
 
 
 # Weights below 1 keep the sum of the largest floats finite. fsum is Kahan's summation: the order of the
@@ -192,7 +212,8 @@ SELECT
     coalesce(sum(length_ms) FILTER {condition_sql("good")}, 0)::BIGINT,
     min(value) FILTER (length_ms > 0),
     max(value) FILTER (length_ms > 0),
-    coalesce(fsum(value * (length_ms / (end_ms - start_ms))) FILTER (length_ms > 0), 0)
+    coalesce(fsum(value * (length_ms / (end_ms - start_ms))) FILTER (length_ms > 0), 0),
+    {{ratio}}
 FROM (
     SELECT
         *,
@@ -203,15 +224,18 @@ GROUP BY window_id
 """
 
 
-def _read_totals(connection: duckdb.DuckDBPyConnection) -> dict[int, _Totals]:
-    return {row[0]: _Totals(*row[1:]) for row in connection.execute(_TOTALS).fetchall()}
+def _read_totals(connection: duckdb.DuckDBPyConnection, *, is_ratio: bool) -> dict[int, _Totals]:
+    ratio = "coalesce(fsum(part), 0), coalesce(fsum(whole), 0)" if is_ratio else "NULL, NULL"
+    statement = _TOTALS.format(ratio=ratio)
+    return {row[0]: _Totals(*row[1:]) for row in connection.execute(statement).fetchall()}
 
 
 def _read_histograms(connection: duckdb.DuckDBPyConnection, bins: Bins) -> dict[int, Histogram]:
     # Two thousand subjects have some 400,000 bins: as arrays, these are read three times as fast as rows.
     columns = connection.execute(
         f"SELECT window_id, {bins.key_sql('value')} AS bin, sum(ends - begins)::BIGINT AS length_ms"
-        f" FROM {SAMPLES} WHERE ends > begins GROUP BY window_id, bin ORDER BY window_id, bin"
+        f" FROM {SAMPLES} WHERE ends > begins AND value IS NOT NULL"
+        " GROUP BY window_id, bin ORDER BY window_id, bin"
     ).fetchnumpy()
     window_ids, starts = np.unique(columns["window_id"], return_index=True)
     return {
@@ -233,6 +257,7 @@ def _statistics(
     breaches: Mapping[LevelName, Breaches],
     *,
     missing_bad: bool,
+    scale: float,
 ) -> Statistics:
     expected_ms = window.expected_ms
     window_ms = window.end_ms - window.start_ms
@@ -259,7 +284,11 @@ def _statistics(
         warning=breaches.get("warning"),
         critical=breaches.get("critical"),
         excluded_ms=window_ms - expected_ms,
+        ratio_part=totals.ratio_part,
+        ratio_whole=totals.ratio_whole,
     )
+    if totals.ratio_part is not None and totals.ratio_whole is not None:
+        return replace(statistics, mean=ratio_of_sums(totals.ratio_part, totals.ratio_whole, scale))
     if totals.min is None or totals.max is None:
         return statistics
     low, high = totals.min, totals.max
@@ -275,6 +304,12 @@ def _statistics(
         p99=_rounded(p99),
         weighted_sum=totals.share_sum * (window_ms / 1000),
     )
+
+
+def ratio_of_sums(part: float, whole: float, scale: float) -> float | None:
+    """The ratio that two sums make, rounded; None where there is nothing to divide by."""
+    ratio = part / whole * scale if whole else math.nan
+    return round12(ratio) if math.isfinite(ratio) else None
 
 
 def _coverage(measured_ms: int, samples: int, every_ms: int | None, expected_ms: int) -> float:
@@ -294,11 +329,11 @@ def _rounded(value: float | None) -> float | None:
 
 
 @contextmanager
-def _temporary_tables(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def _temporary_tables(connection: duckdb.DuckDBPyConnection, derivation: Derivation) -> Iterator[None]:
     try:
         yield
     finally:
-        for table in (SAMPLES, SPANS, WINDOWS):
+        for table in (SAMPLES, SPANS, WINDOWS, *derivation.tables):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 

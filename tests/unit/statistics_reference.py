@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import NamedTuple
 
 from collector.analysis.windows import Levels, SubjectWindow
 
 Sample = tuple[int, float]
 Segment = tuple[int, int, float]
 """begins, ends, value"""
+
+
+class Counters(NamedTuple):
+    """Both fields of a ratio count up; ``uptime`` is None where nothing wraps."""
+
+    uptime: list[Sample] | None
 
 
 def samples_of(rows: list[tuple[int, int, float]], subject: int) -> list[Sample]:
@@ -55,15 +62,73 @@ def standing(samples: list[Sample], every_ms: int) -> list[Segment]:
     return segments
 
 
-def rates(samples: list[Sample], every_ms: int, scale: float) -> list[Segment]:
-    """Each interval between two samples has its rate, but for holes and decreases."""
+def reach(every_ms: int) -> int:
+    return max(2 * every_ms, 3_600_000)
+
+
+def increase(former: Sample, sample: Sample, every_ms: int, uptime: list[Sample] | None) -> float | None:
+    """How much was counted between two samples; None when that is not known."""
+    (former_t, before), (t, value) = former, sample
+    if t - former_t > 2 * every_ms:
+        return None
+    if value >= before:
+        return value - before
+    if uptime is None or before >= 2**32 or value < 0:
+        return None
+    for uptime_t, uptime_s in uptime:
+        if uptime_t >= t:
+            up_all_along = uptime_t - t <= reach(every_ms) and uptime_s * 1000 >= uptime_t - former_t
+            return value + (2**32 - before) if up_all_along else None
+    return None
+
+
+def shares(segments: list[Segment], of: list[Sample], every_ms: int, *, at_end: bool) -> list[Segment]:
+    """The segments as per cent of the other metric at their sample, which is at their end or start."""
+    result = []
+    for begins, ends, value in segments:
+        t = ends if at_end else begins
+        before = [sample for sample in of if sample[0] <= t]
+        if not before or t - before[-1][0] > reach(every_ms) or before[-1][1] == 0:
+            continue
+        share = 100 * value / before[-1][1]
+        if math.isfinite(share):
+            result.append((begins, ends, share))
+    return result
+
+
+def ratio_sums(
+    pairs: list[tuple[int, float, float]], window: SubjectWindow, every_ms: int, counters: Counters | None
+) -> tuple[float, float, list[Segment]]:
+    """Both sums, and the segments in which anything was known; the values of these mean nothing."""
+    part = whole = 0.0
+    known: list[Segment] = []
+    if counters is None:
+        known = standing([(t, 0.0) for t, _, _ in pairs], every_ms)
+        for t, value, other in pairs:
+            if any(start <= t < end for start, end in spans_of(window)):
+                part, whole = part + value, whole + other
+        return part, whole, known
+    for (former_t, former, former_other), (t, value, other) in pairwise(pairs):
+        of = increase((former_t, former), (t, value), every_ms, counters.uptime)
+        to = increase((former_t, former_other), (t, other), every_ms, counters.uptime)
+        if of is None or to is None:
+            continue
+        known.append((former_t, t, 0.0))
+        for begins, ends, _ in clipped([(former_t, t, 0.0)], window):
+            part += of * ((ends - begins) / (t - former_t))
+            whole += to * ((ends - begins) / (t - former_t))
+    return part, whole, known
+
+
+def rates(samples: list[Sample], every_ms: int, scale: float, uptime: list[Sample] | None) -> list[Segment]:
+    """Each interval between two samples has its rate, but for holes and resets."""
     segments = []
-    for (former_t, former), (t, value) in pairwise(samples):
-        if t - former_t > 2 * every_ms:
+    for former, sample in pairwise(samples):
+        counted = increase(former, sample, every_ms, uptime)
+        if counted is None:
             continue
-        if value < former:
-            continue
-        rate = (value - former) / ((t - former_t) / 1000) * scale
+        former_t, t = former[0], sample[0]
+        rate = counted / ((t - former_t) / 1000) * scale
         if math.isfinite(rate):
             segments.append((former_t, t, rate))
     return segments
@@ -140,28 +205,49 @@ def reference(
     scale: float,
     missing_bad: bool,
     max_episodes: int,
+    percent_of: list[Sample] | None = None,
+    ratio_to: list[Sample] | None = None,
+    uptime: list[Sample] | None = None,
 ) -> dict[str, object]:
     """The fields of a Statistics by name; ``p50`` and its like are exact, not from a histogram."""
     samples = samples_of(rows, window.subject)
-    if not rate:
+    if ratio_to is not None:
+        divisors = dict(ratio_to)
+        pairs = [(t, value, divisors[t]) for t, value in samples if t in divisors]
+        samples = [(t, value) for t, value, _ in pairs]
+    elif not rate:
         samples = [(t, value * scale) for t, value in samples if math.isfinite(value * scale)]
     every_ms = spacing(samples, window)
     inside = samples_inside(samples, window)
     expected = total(spans_of(window))
 
-    if every_ms is None:
+    sums = (0.0, 0.0)
+    if ratio_to is not None:
+        counters = Counters(uptime) if rate else None
+        part, whole, unclipped = ratio_sums(pairs, window, every_ms or 1, counters)
+        if every_ms is None:
+            unclipped = []
+        if every_ms is not None or not rate:
+            sums = (part, whole)
+    elif every_ms is None:
         unclipped = []
     elif rate:
-        unclipped = rates(samples, every_ms, scale)
+        unclipped = rates(samples, every_ms, scale, uptime)
     else:
         unclipped = standing(samples, every_ms)
+    if percent_of is not None and every_ms is not None:
+        unclipped = shares(unclipped, percent_of, every_ms, at_end=rate)
     segments = clipped(unclipped, window)
     measured = total([(begins, ends) for begins, ends, _ in segments])
 
     last: float | None = None
     if inside:
         last_ms, last = inside[-1]
-        if rate:
+        if ratio_to is not None:
+            last = None
+        elif percent_of is not None and not rate:
+            last = next((value for begins, _, value in unclipped if begins == last_ms), None)
+        elif rate:
             last = next((value for _, ends, value in unclipped if ends == last_ms), None)
 
     result: dict[str, object] = {
@@ -184,6 +270,8 @@ def reference(
         "weighted_sum": 0.0,
         "warning": None,
         "critical": None,
+        "ratio_part": None,
+        "ratio_whole": None,
     }
     if every_ms is not None and expected > 0:
         result["coverage"] = min(1.0, min(measured, len(inside) * every_ms) / expected)
@@ -198,7 +286,10 @@ def reference(
     if result["good_ms"] is not None and judged > 0:
         result["availability"] = result["good_ms"] / judged  # type: ignore[operator]
 
-    if measured > 0:
+    if ratio_to is not None:
+        result["ratio_part"], result["ratio_whole"] = sums
+        result["mean"] = sums[0] / sums[1] * scale if sums[1] else None
+    elif measured > 0:
         result["mean"] = sum(value * ((ends - begins) / measured) for begins, ends, value in segments)
         result["min"] = min(value for _, _, value in segments)
         result["max"] = max(value for _, _, value in segments)
