@@ -161,7 +161,10 @@ class Collector:
             len(self.series),
         )
         app = build_app(
-            view, allowed_hosts=[web.listen, *web.allowed_hosts], scratch=Path(self._settings.collector.data)
+            view,
+            allowed_hosts=[web.listen, *web.allowed_hosts],
+            scratch=Path(self._settings.collector.data),
+            register=self.register,
         )
         jobs: list[Coroutine[Any, Any, None]] = [
             self.receiver.run(stop),
