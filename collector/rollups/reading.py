@@ -41,7 +41,8 @@ class RollupReader:
         ``subjects``; samples from before ``raw_from_ms`` may be gone.
         """
         number, done_ms = self._file.point(point.id, point.definition_hash)
-        if done_ms is None or not windows:
+        # Of a ratio two sums would have to be kept, which rollups do not have.
+        if done_ms is None or not windows or point.ratio_to is not None:
             return raw_statistics(self._store, point, subjects, windows)
         reach_ms = lookback_ms(windows)
         late = affected_hours(self._late.hours(metrics_of(point)), reach_ms, rate=point.rate)
