@@ -45,8 +45,8 @@ class Source(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ReceiveSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Bounds of what is taken in. ``queue``: bytes that wait for the store; what comes above is dropped
-    unacked, and comes again. ``group``: the most that one commit takes.
+    """Bounds of what is taken in. ``queue``: bytes that wait for the store; beyond it the oldest messages are
+    dropped unacked, and come again. ``group``: the most that one commit takes.
     """
 
     queue: Size = Size(64_000_000)
