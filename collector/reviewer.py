@@ -11,6 +11,7 @@ from collector.agents import Agents
 from collector.analysis.expected import ExpectedTimes
 from collector.analysis.gaps import run_checks
 from collector.analysis.review import PointReview, Review, SubjectReview, Window
+from collector.outlook import Outlook
 from collector.planned_subjects import PlannedSubjects
 from collector.point_statistics import PeriodStatistics, raw_statistics, window_of
 from collector.register import Changes, Register
@@ -43,6 +44,7 @@ class Reviewer:
         self._statistics = statistics or partial(raw_statistics, store)
         self._definitions = {p.id: p.definition_hash for p in plan.points}
         self._second_look = SecondLook(plan, store)
+        self._outlook = Outlook(plan, self._statistics)
 
     def review(self, window: Window, now_ms: int) -> Changes:
         """Judges one window and takes the verdicts to the register; returns what that changed."""
@@ -61,6 +63,7 @@ class Reviewer:
         planned = PlannedSubjects(self._series, self._agents, self._register.planned_since())
         expected = ExpectedTimes(window.start_ms, window.end_ms, self._plan.maintenance)
         points = [self._review_point(point, window, planned, expected) for point in self._plan.points]
+        points = self._outlook.with_trends(points, window, self._plan.maintenance)
         return Review(
             plan=self._plan,
             window=window,

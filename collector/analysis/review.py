@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from collector.analysis.expected import NOTHING_LEFT_OUT, LeftOut
 from collector.analysis.proposals import Proposal
 from collector.analysis.statistics import Statistics
+from collector.analysis.trend import Trend
 from collector.store.base import SeriesSeen
 from collector.thresholds.matched import NO_THRESHOLDS, MatchedThresholds
 from setpoint.plan import Limits, Plan, PlanPoint
@@ -46,6 +47,10 @@ class SubjectReview:
     last_ms: int | None
     spans: Spans | None = None
     left_out: LeftOut = NOTHING_LEFT_OUT
+    trend: Trend | str | None = None
+    """Where it is heading, or why that cannot be told; None where nobody asks, or its days are still to be
+    read. Days are proleptic Gregorian ordinals in the plan's time zone.
+    """
     proposal: Proposal | None = None
     """A setting that fits its history, where its levels look wrong. It is made of more than the window, and
     not at once for everybody: None says nothing.

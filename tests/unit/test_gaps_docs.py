@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from collector.analysis.gaps import CHECKS
 from collector.analysis.review import Review, SubjectReview
+from collector.analysis.trend import Trend
 from setpoint.finding import Finding
 from setpoint.plan import Plan
 from tests.unit.review_factory import (
@@ -172,6 +175,15 @@ def threshold_orphan() -> Review:
     return knowing(review(one, MONTH, shown), read(*known, at_ms=MONTH.end_ms))
 
 
+def capacity() -> Review:
+    one = plan(DISK.replace("owner", "element: resource\n    owner"))
+    tags = {"host": "mon-01", "path": "/var"}
+    last = date(2026, 10, 31).toordinal()
+    trend = Trend(last - 60, last, 61, 71.4, 0.312, 0.284, 0.337, last - 60)
+    shown = subject(one, "host-disk", tags, statistics(MONTH, every=MINUTE, coverage=0.998, max=72.3))
+    return review(one, MONTH, (shown[0], replace(shown[1], trend=trend)))
+
+
 EXAMPLES: dict[str, Callable[[], Review]] = {
     "target-missed": target_missed,
     "threshold-breached": threshold_breached,
@@ -183,6 +195,7 @@ EXAMPLES: dict[str, Callable[[], Review]] = {
     "never-near": never_near,
     "too-tight": too_tight,
     "flapping": flapping,
+    "capacity": capacity,
     "threshold-drift": threshold_drift,
     "threshold-missing": threshold_missing,
     "threshold-orphan": threshold_orphan,
