@@ -35,6 +35,7 @@ class Agents:
 
     def __init__(self) -> None:
         self._agents: dict[tuple[str, str], AgentState] = {}
+        self._removed: set[str] = set()
 
     def get(self, site: str, name: str) -> AgentState:
         """The agent; made known if it was not. One known from the store only gets its site now."""
@@ -42,6 +43,7 @@ class Agents:
             agent = self._agents.pop(("", name), None) or AgentState(site, name)
             agent.site = site
             self._agents[site, name] = agent
+            self._removed.discard(name)
         return self._agents[site, name]
 
     def heard(self, site: str, name: str, status: Status | None) -> None:
@@ -49,6 +51,7 @@ class Agents:
         if status is None:
             self._agents.pop((site, name), None)
             self._agents.pop(("", name), None)
+            self._removed.add(name)
             return
         agent = self.get(site, name)
         agent.state = status.state
@@ -60,11 +63,15 @@ class Agents:
             agent.inputs = dict(status.inputs)
 
     def restore(self, names: Iterable[tuple[str, int, int]]) -> None:
-        """Makes agents known by (name, first, last) of readings that are in the store already."""
+        """Makes agents known by (name, first, last) of readings that are in the store already; but not those
+        that were removed and not heard of since.
+        """
         known: dict[str, list[AgentState]] = {}
         for agent in self.all():
             known.setdefault(agent.name, []).append(agent)
         for name, first_ms, last_ms in names:
+            if name in self._removed:
+                continue
             for agent in known.get(name) or [self.get("", name)]:
                 agent.first_ms = min(first_ms, agent.first_ms or first_ms)
                 agent.last_ms = max(last_ms, agent.last_ms or last_ms)

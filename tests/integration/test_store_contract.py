@@ -6,6 +6,7 @@ run there too, each in a database or bucket of its own.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -299,6 +300,21 @@ def test_series_since_a_time(site: Site) -> None:
     assert seen(10) == [(busy, 10, 20), (used, 10, 10), (n, 30, 30)]
     assert seen(11) == [(busy, 20, 20), (n, 30, 30)]
     assert seen(31) == []
+
+
+def test_newest_values_since_a_time(site: Site) -> None:
+    site.write(
+        site.batch(line(1, 10), line(3, 30), "mem,host=mon-01 used=5i 20", 'os,host=mon-01 name="x" 30')
+    )
+    site.reopen()  # the embedded store knows newest values from then on, or from the intake
+    found = sorted(site.store.newest(BASE_MS + 15))
+    assert [(one.key.measurement, one.first_ms - BASE_MS, one.last_ms - BASE_MS) for one in found] == [
+        ("cpu", 30, 30),
+        ("mem", 20, 20),
+        ("os", 30, 30),
+    ]
+    assert [one.value for one in found[:2]] == [3.0, 5.0]
+    assert math.isnan(found[2].value)
 
 
 # -- starting again --------------------------------------------------------------------------------

@@ -96,6 +96,30 @@ def test_a_restored_agent_that_is_removed_before_it_was_heard_is_gone() -> None:
     assert names(agents) == [("", "mon-02")]
 
 
+def test_what_another_collector_stored_counts_for_an_agent_that_is_known() -> None:
+    agents = Agents()
+    agents.heard("hq", "mon-01", Status(state="online", since_ms=5))
+    agent = agents.get("hq", "mon-01")
+    agent.first_ms, agent.last_ms = 150, 200
+    agents.restore([("mon-01", 100, 180)])
+    assert (agent.first_ms, agent.last_ms) == (100, 200)
+    agents.restore([("mon-01", 120, 300)])
+    assert (agent.first_ms, agent.last_ms) == (100, 300)
+    assert names(agents) == [("hq", "mon-01")]
+
+
+def test_an_agent_that_was_removed_does_not_come_back_from_the_store() -> None:
+    agents = Agents()
+    agents.heard("hq", "mon-01", Status(state="online", since_ms=5))
+    agents.heard("hq", "mon-01", None)
+    agents.restore([("mon-01", 100, 200)])
+    assert names(agents) == []
+    # It comes back by itself.
+    agents.heard("hq", "mon-01", Status(state="online", since_ms=9))
+    agents.restore([("mon-01", 100, 200)])
+    assert [(a.name, a.last_ms) for a in agents.all()] == [("mon-01", 200)]
+
+
 def test_they_can_be_listed_while_others_come_and_go() -> None:
     """The review lists them in its own thread."""
     agents = Agents()
