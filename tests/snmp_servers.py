@@ -34,6 +34,8 @@ PRIV = {
     "aes256c": "AES-256-C",
 }
 COMMUNITY = "public"
+# Below it snmpd has nine texts of 900 bytes, together more than fits into an SNMPv3 answer.
+LONG = "1.3.6.1.4.1.99999.1"
 PASSWORD = "correct horse"
 
 
@@ -102,6 +104,7 @@ class Snmpd(ServerProcess):
                 keys += [PRIV[priv], secret] if priv else []
                 level = "priv" if priv else "auth" if auth else "noauth"
                 lines += [" ".join(["createUser", user, *keys]), f"rouser {user} {level}"]
+        lines += [f"override {LONG}.{index} octet_str {str(index) * 900}" for index in range(1, 10)]
         config = folder / "snmpd.conf"
         config.write_text("\n".join(lines) + "\n")
         super().__init__(

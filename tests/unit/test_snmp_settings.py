@@ -68,7 +68,7 @@ def inventory(tmp_path: Path, text: str) -> Path:
             ".credentials.c.priv.password: expected at least 8",
         ),
         (
-            "{input: snmp, credentials: {c: {version: v3, user: u, priv: {protocol: des, password: P}}}, DEV}",
+            "{input: snmp, credentials: {c: {version: v3, user: u, priv: {protocol: des, password: P}}}}",
             ".credentials.c.priv: needs auth as well",
         ),
         (

@@ -181,13 +181,10 @@ class GufoEngine:
             raise AnswerError(f"a report that cannot be decoded: {error}") from None
         if oid not in STALE_REPORTS:
             raise RefusedError(reason_of_report(oid, self._credentials))
-        if header.engine_id != self._engine_id:
-            self._engine_id = b""
-            return
         try:
             self._codec.decode(datagram, lambda: self.client.recv_refresh())  # takes over boots and time
         except (BlockingIOError, AnswerError):
-            self._engine_id = b""
+            self._engine_id = b""  # another device has taken its place, or the report has no user
 
 
 class GufoCursor:
