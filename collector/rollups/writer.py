@@ -71,7 +71,8 @@ class RollupWriter:
         settled_ms: int = 300_000,
     ) -> None:
         self._plan = plan
-        self._points = list(plan.points)
+        # Of a ratio two sums would have to be kept, which rollups do not have.
+        self._points = [point for point in plan.points if point.ratio_to is None]
         self._store = store
         self._series = series
         self._agents = agents
@@ -95,6 +96,8 @@ class RollupWriter:
         planned = PlannedSubjects(self._series, self._agents, self._register.planned_since())
         rolled = [self._rolled(point, planned, settled_ms, raw_from_ms, now_ms) for point in self._points]
         self._report(rolled, settled_ms, now_ms)
+        if self._close_a_day(rolled, planned):
+            return Told()
         behind = [one for one in rolled if one.done_ms < settled_ms]
         if behind:
             return self._next_hours(min(behind, key=lambda one: one.done_ms), planned, settled_ms, now_ms)
@@ -113,7 +116,7 @@ class RollupWriter:
             self._late.settled(self._settling)
             self._settling = []
             return Told()
-        return Told() if self._close_a_day(rolled, planned) else None
+        return None
 
     def _rolled(
         self, point: PlanPoint, planned: PlannedSubjects, settled_ms: int, raw_from_ms: int, now_ms: int
@@ -197,7 +200,8 @@ class RollupWriter:
         self, point: PlanPoint, subjects: Sequence[PlannedSubject], start_ms: int, end_ms: int
     ) -> list[SubjectWindow]:
         """What is asked of those subjects that are expected in [start_ms, end_ms)."""
-        expected = ExpectedTimes(start_ms, end_ms, self._plan.maintenance)
+        announced = [one.maintenance() for one in self._register.maintenance()]
+        expected = ExpectedTimes(start_ms, end_ms, [*self._plan.maintenance, *announced])
         found = []
         for n, subject in enumerate(subjects):
             window = window_of(n, subject, start_ms, end_ms)
@@ -238,7 +242,9 @@ class RollupWriter:
         return [replace(w, every_ms=every_ms) for w, every_ms in zip(windows, spacings, strict=True)]
 
     def _close_a_day(self, rolled: Sequence[_Rolled], planned: PlannedSubjects) -> bool:
-        """Whether there was a day that is over and had not been looked at; then it has been closed."""
+        """Whether a day was over that had not been looked at; then it has been closed. That comes
+        first: while catching up, days would wait as single hours, which take twice the room.
+        """
         for one in rolled:
             for day_ms in self._file.open_days(one.number, one.done_ms):
                 if (one.number, day_ms) not in self._looked_at:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -253,15 +253,30 @@ def test_another_definition_is_another_rollup(site: Site) -> None:
     site.agree(START, now)
 
 
-def test_hours_that_answer_something_else_are_rolled_up_again_and_their_days_closed(site: Site) -> None:
-    fill(site, HOSTS[:1], START, START + DAY_MS)
+def test_maintenance_that_is_entered_afterwards_is_rolled_up(site: Site) -> None:
+    fill(site, HOSTS[:2], START, START + DAY_MS)
     now = START + DAY_MS + HOUR_MS
     site.roll_up(now)
-    number, _ = site.file.point("memory", site.plan.points[0].definition_hash)
-    hours = [START + 3 * HOUR_MS, START + 4 * HOUR_MS]
-    site.late.ask_again("memory", [(hour, 0) for hour in hours])
+    maintained = START + 3 * HOUR_MS + 20 * MINUTE, START + 5 * HOUR_MS
+    site.register.add_maintenance("mon-01", "new disks", *maintained, now)
+    # Until it is rolled up, the samples are asked.
+    (before, other) = asked_in_maintenance(site, START + DAY_MS, *maintained)
     site.roll_up(now)
+    number, _ = site.file.point("memory", site.plan.points[0].definition_hash)
     assert len(site.file.days(number, (("host", "mon-01"),), START, now)) == 1
+    asyncio.run(site.store.expire(START + DAY_MS))
+    (after, _) = asked_in_maintenance(site, START + DAY_MS, *maintained)
+    same(after, before)
+    assert (before.excluded_ms, other.excluded_ms) == (100 * MINUTE, 0)
+
+
+def asked_in_maintenance(site: Site, end_ms: int, from_ms: int, to_ms: int) -> list[Statistics]:
+    """The memory of the first day, when that of the first host is not judged in the given time."""
+    point = site.plan.points[0]
+    subjects = PlannedSubjects(site.series, site.agents, {}).of(point, START)
+    windows = [window_of(n, one, START, end_ms) for n, one in enumerate(subjects)]
+    windows[0] = replace(windows[0], spans=((windows[0].start_ms, from_ms), (to_ms, end_ms)))
+    return site.reader.statistics(point, subjects, windows, 0)
 
 
 def test_a_store_that_is_away_costs_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
