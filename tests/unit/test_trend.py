@@ -33,7 +33,7 @@ def fitted(value: Values) -> Trend:
 SERIES = st.builds(
     line,
     st.integers(LEAST_DAYS, 60),
-    st.floats(-5, 5),
+    st.integers(-50, 50).map(lambda n: n / 10),
     st.floats(-100, 100),
     st.sampled_from([0.0, 0.5]),
     st.integers(0, 99),
