@@ -18,6 +18,8 @@ from collector.register import Changes, Register
 from collector.second_look import SecondLook
 from collector.series import SeriesTable
 from collector.store.base import Store
+from collector.thresholds.names import load_names
+from collector.thresholds.watch import ThresholdWatch
 from setpoint.plan import Plan, PlanPoint
 
 log = logging.getLogger(__name__)
@@ -34,8 +36,11 @@ class Reviewer:
         agents: Agents,
         register: Register,
         statistics: PeriodStatistics | None = None,
+        thresholds: ThresholdWatch | None = None,
     ) -> None:
-        """``statistics``: where those of a period come from; from samples, unless given."""
+        """``statistics``: where those of a period come from; from samples, unless given. ``thresholds``: what
+        is configured elsewhere; with the usual names and without a past, unless given.
+        """
         self._plan = plan
         self._store = store
         self._series = series
@@ -43,12 +48,15 @@ class Reviewer:
         self._register = register
         self._statistics = statistics or partial(raw_statistics, store)
         self._definitions = {p.id: p.definition_hash for p in plan.points}
+        self.thresholds = thresholds or ThresholdWatch(series, load_names())
         self._second_look = SecondLook(plan, store)
         self._outlook = Outlook(plan, self._statistics)
 
     def review(self, window: Window, now_ms: int) -> Changes:
         """Judges one window and takes the verdicts to the register; returns what that changed."""
-        verdicts = run_checks(self.build(window))
+        review = self.build(window)
+        self.thresholds.note(review)
+        verdicts = run_checks(review)
         changes = self._register.apply(verdicts, self._definitions, self._plan.revision, now_ms)
         for finding in changes.opened:
             log.info("finding %s opened: %s: %s", finding.id, finding.severity, finding.title)
@@ -70,6 +78,7 @@ class Reviewer:
             points=self._second_look.with_proposals(points, window, self._plan.maintenance),
             series=sorted(self._store.series(window.start_ms)),
             agents=planned.agents,
+            thresholds=self.thresholds.matched(points),
         )
 
     def _review_point(

@@ -31,6 +31,9 @@ from collector.sharing import Sharing
 from collector.store.base import StoreUnavailable
 from collector.store.duckdb import DuckDBStore, QueryError
 from collector.store.open import open_store
+from collector.thresholds.history import History
+from collector.thresholds.names import load_names
+from collector.thresholds.watch import ThresholdWatch
 from collector.view import View
 from collector.web.app import build_app
 from collector.web.server import serve
@@ -113,7 +116,15 @@ class Collector:
             group_bytes=receive.group,
         )
         self.reviewer = Reviewer(
-            plan, self.store, self.series, self.agents, self.register, self.rolling.statistics
+            plan,
+            self.store,
+            self.series,
+            self.agents,
+            self.register,
+            self.rolling.statistics,
+            ThresholdWatch(
+                self.series, load_names(settings.thresholds.names), History(data / "threshold-counts.json")
+            ),
         )
         self.now = Now(plan, self.series)
         self.reviews = settings.review.enabled

@@ -11,8 +11,9 @@ import msgspec
 
 from collector.broker.settings import EmbeddedBrokerSettings
 from collector.store.settings import DuckDBSettings, StoreSettings
+from collector.thresholds.names import load_names
 from setpoint.broker_settings import BrokerSettings
-from setpoint.config import Loaded, load
+from setpoint.config import ConfigError, Loaded, load
 from setpoint.topics import is_name
 from setpoint.units import Duration, Size
 
@@ -96,6 +97,23 @@ class GrafanaSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return ()
 
 
+class ThresholdSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``names``: files that say what the metrics of other tools are called here; they go before the table
+    that comes with Setpoint.
+    """
+
+    names: list[str] = []
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        found = []
+        for index, path in enumerate(self.names):
+            try:
+                load_names([path])
+            except ConfigError as error:
+                found.append((f"names[{index}]", str(error)))
+        return found
+
+
 class LogSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -110,6 +128,7 @@ class CollectorSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     review: ReviewSettings = msgspec.field(default_factory=ReviewSettings)
     web: WebSettings = msgspec.field(default_factory=WebSettings)
     grafana: GrafanaSettings = msgspec.field(default_factory=GrafanaSettings)
+    thresholds: ThresholdSettings = msgspec.field(default_factory=ThresholdSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
 
     def problems(self) -> Sequence[tuple[str, str]]:

@@ -15,6 +15,7 @@ from collector.self_metrics import self_values
 from collector.settings import CollectorSettings
 from collector.store.base import Metric, StoreUnavailable
 from collector.store.duckdb import DuckDBStore
+from collector.thresholds.report import ThresholdReport
 from collector.web.answers import list_series, plan_summary, samples_of
 from collector.web.view import (
     Counters,
@@ -165,6 +166,9 @@ class View:
 
     async def rejected(self, limit: int) -> Sequence[Mapping[str, Any]]:
         return await asyncio.to_thread(self._collector.rejected.newest, limit)
+
+    def thresholds(self) -> ThresholdReport | None:
+        return self._collector.reviewer.thresholds.report
 
     async def samples(self, query: SampleQuery) -> Samples:
         return await asyncio.to_thread(self._samples, query)

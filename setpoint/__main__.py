@@ -17,6 +17,7 @@ COMMANDS = (
     ("collector", "setpoint.commands.collector", "receive, store and review: run, check"),
     ("plan", "setpoint.commands.plan", "check the plan"),
     ("findings", "setpoint.commands.findings", "list, show and export findings"),
+    ("thresholds", "setpoint.commands.thresholds", "thresholds configured elsewhere: list, stats"),
     ("maintenance", "setpoint.commands.maintenance", "planned downtime of hosts: add, list, end"),
     ("agents", "setpoint.commands.agents", "let agents in and out: add, list, rotate, remove"),
     (

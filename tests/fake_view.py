@@ -12,6 +12,7 @@ import msgspec
 
 from collector.agents import AgentState
 from collector.now import NowRow
+from collector.thresholds.report import ThresholdReport
 from collector.watched import STATES
 from collector.web.view import (
     Counters,
@@ -260,6 +261,7 @@ class FakeView:
         self.version = "0.1.0"
         self.started_ms = NOW_MS - 26 * HOUR
         self.now_ms = NOW_MS
+        self.threshold_report: ThresholdReport | None = None
         self.all_agents = agents()
         self.rows = now_rows()
         self.all_findings = findings()
@@ -328,6 +330,9 @@ class FakeView:
     async def rejected(self, limit: int) -> Sequence[Mapping[str, Any]]:
         self._fail()
         return self.all_rejected[:limit]
+
+    def thresholds(self) -> ThresholdReport | None:
+        return self.threshold_report
 
     async def samples(self, query: SampleQuery) -> Samples:
         self._fail()

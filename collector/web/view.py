@@ -10,6 +10,7 @@ import msgspec
 
 from collector.agents import AgentState
 from collector.now import NowRow
+from collector.thresholds.report import ThresholdReport
 from setpoint.finding import Finding, State
 
 Language = Literal["en", "zh"]
@@ -177,6 +178,9 @@ class CollectorView(Protocol):
 
     async def rejected(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """What was refused, newest first, each with its reason."""
+
+    def thresholds(self) -> ThresholdReport | None:
+        """The thresholds that are configured elsewhere, as of the newest review; None before the first."""
 
     async def samples(self, query: SampleQuery) -> Samples:
         """The earliest ``query.limit`` samples that the query asks for. StoreUnavailable as the store."""

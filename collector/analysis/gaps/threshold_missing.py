@@ -67,6 +67,14 @@ def check(review: Review) -> list[Verdict]:
     return [_judge(review, reviewed, raised, named) for reviewed in review.points]
 
 
+def lacks_of(review: Review) -> list[Lack]:
+    """The planned levels that a source lacks which was read lately and in full."""
+    raised = _raised(review)
+    named = _named_hosts(review)
+    found = [one for reviewed in review.points for one in _lacks(reviewed, raised, named)[0]]
+    return [one for one in found if not read_in_part(review, one.source)]
+
+
 _Raised = Mapping[tuple[str, Subject], list[tuple[Matched, str]]]
 
 
@@ -107,22 +115,17 @@ def _root(subject: SubjectReview) -> Subject:
     return () if tag is None else ((tag, subject.tags[tag]),)
 
 
-def _judge(
-    review: Review, reviewed: PointReview, raised: _Raised, named: Mapping[str, set[Subject]]
-) -> Verdict:
+def _lacks(
+    reviewed: PointReview, raised: _Raised, named: Mapping[str, set[Subject]]
+) -> tuple[list[Lack], set[str]]:
+    """The levels of a point that are not set where they are to be raised, and where that is."""
     point = reviewed.point
-    wanted = [(one, severity) for one in reviewed.subjects for severity in _levels(one)]
-
-    def other(answer: Answer, reason: str) -> Verdict:
-        return other_verdict(KIND, point.id, point, (), answer, reason)
-
-    if not wanted:
-        return other("no gap", "the plan has no level for it")
     # A tool that has it for some hosts, and looks after another one, should have it there too.
     sources = set(point.raised_by) or {
         one.threshold.source for (id_, _), there in raised.items() if id_ == point.id for one, _ in there
     }
     lacks: list[Lack] = []
+    wanted = [(one, severity) for one in reviewed.subjects for severity in _levels(one)]
     for subject, severity in wanted:
         there = [one for one, its in raised.get((point.id, subject.subject), []) if its == severity]
         for source in sorted(sources):
@@ -133,6 +136,20 @@ def _judge(
                 continue
             off = any(one.threshold.source == source for one in there)
             lacks.append(Lack(subject, severity, source, off))
+    return lacks, sources
+
+
+def _judge(
+    review: Review, reviewed: PointReview, raised: _Raised, named: Mapping[str, set[Subject]]
+) -> Verdict:
+    point = reviewed.point
+
+    def other(answer: Answer, reason: str) -> Verdict:
+        return other_verdict(KIND, point.id, point, (), answer, reason)
+
+    if not any(_levels(one) for one in reviewed.subjects):
+        return other("no gap", "the plan has no level for it")
+    lacks, sources = _lacks(reviewed, raised, named)
     blind = sorted({one.source for one in lacks if read_in_part(review, one.source)})
     lacks = [one for one in lacks if one.source not in blind]
     if lacks:
