@@ -11,6 +11,7 @@ from collector.agents import Agents
 from collector.analysis.expected import ExpectedTimes
 from collector.analysis.gaps import run_checks
 from collector.analysis.review import PointReview, Review, SubjectReview, Window
+from collector.dependencies import masks
 from collector.outlook import Outlook
 from collector.planned_subjects import PlannedSubjects
 from collector.point_statistics import PeriodStatistics, raw_statistics, window_of
@@ -69,13 +70,16 @@ class Reviewer:
     def build(self, window: Window) -> Review:
         """The review of a window: statistics of every planned subject, and all series seen."""
         planned = PlannedSubjects(self._series, self._agents, self._register.planned_since())
-        expected = ExpectedTimes(window.start_ms, window.end_ms, self._plan.maintenance)
+        announced = [one.maintenance() for one in self._register.maintenance()]
+        maintenance = [*self._plan.maintenance, *announced]
+        found = masks(self._plan, self._store, planned, window)
+        expected = ExpectedTimes(window.start_ms, window.end_ms, maintenance, found.masked)
         points = [self._review_point(point, window, planned, expected) for point in self._plan.points]
-        points = self._outlook.with_trends(points, window, self._plan.maintenance)
+        points = self._outlook.with_trends(points, window, maintenance)
         return Review(
             plan=self._plan,
             window=window,
-            points=self._second_look.with_proposals(points, window, self._plan.maintenance),
+            points=self._second_look.with_proposals(points, window, maintenance),
             series=sorted(self._store.series(window.start_ms)),
             agents=planned.agents,
             thresholds=self.thresholds.matched(points),

@@ -45,10 +45,12 @@ class Site:
         agent.first_ms = min(agent.first_ms or int(times[0]), int(times[0]))
         agent.last_ms = int(times[-1])
 
-    def review(self, point: str, *, revision: int = 1, window: Window = DAY) -> dict[tuple[str, str], str]:
+    def review(
+        self, point: str, *, revision: int = 1, window: Window = DAY, head: str = ""
+    ) -> dict[tuple[str, str], str]:
         """(kind, host) → state of every finding after a review by this plan."""
         plan = parse_plan(
-            f"plan: Test\nrevision: {revision}\nsite: hq\ntimezone: UTC\nreview: day\npoints:\n"
+            f"plan: Test\nrevision: {revision}\nsite: hq\ntimezone: UTC\nreview: day\n{head}\npoints:\n"
             f"  - {{id: memory, title: Memory, metric: mem.used_percent, unit: percent, {point}}}\n"
         )
         approved = Revision(plan.hash, revision, "", "", plan.text, START)
@@ -129,3 +131,53 @@ def test_a_named_host_that_never_reported_is_not_measured(site: Site) -> None:
     assert states == {("not-measured", "mon-02"): "open"}
     states = site.review("expect: {host: [mon-01], every: 1m}, critical: {above: 90}", revision=2)
     assert states == {("not-measured", "mon-02"): "superseded"}
+
+
+# -- time that is not judged -----------------------------------------------------------------------
+
+HELD = 'expect: {host: "*", every: 1m}, critical: {above: 90}'
+
+
+def test_outside_its_calendar_nothing_is_missing_or_wrong(site: Site) -> None:
+    office = "calendars: {office: {weekly: 'Mon-Sun 08:00-18:00'}}"
+    site.measured("mon-01", [*every_minute(0, 60, 99.0), *every_minute(8 * 60, 18 * 60)])
+    assert site.review(f"{HELD}, when: office", head=office) == {}
+    assert site.review(HELD, revision=2) != {}
+
+
+def test_maintenance_takes_its_time_out_and_says_so(site: Site) -> None:
+    values = [*every_minute(0, 600), *every_minute(900, 1380), *every_minute(1380, 1440, 95.0)]
+    site.measured("mon-01", values)
+    site.register.add_maintenance(
+        "mon-*", "New disks", START + 10 * HOUR, START + 15 * HOUR, START + 12 * HOUR
+    )
+    assert site.review(HELD) == {("threshold-breached", "mon-01"): "open"}
+    (finding,) = site.register.findings("open")
+    assert finding.evidence.coverage == 1.0
+    assert finding.evidence.statistics["maintenance_ms"] == 5 * HOUR
+    assert finding.evidence.statistics["maintenance_late_ms"] == 2 * HOUR
+    evening = "maintenance: [{hosts: mon-01, weekly: 'Mon-Sun 23:00-24:00', reason: Batch}]"
+    assert site.review(HELD, revision=2, head=evening) == {("threshold-breached", "mon-01"): "closed"}
+
+
+def test_what_is_behind_something_silent_is_masked_and_named_in_its_finding(site: Site) -> None:
+    site.measured("sw-1", every_minute(0, 600))
+    for host in ("web-1", "web-2"):
+        site.measured(host, every_minute(0, 600))
+    site.measured("db-1", every_minute())
+    hosts = "hosts: {web-1: {depends_on: [sw-1]}, web-2: {depends_on: [web-1]}}"
+    assert site.review(HELD, head=hosts) == {("went-silent", "sw-1"): "open"}
+    (finding,) = site.register.findings("open")
+    assert finding.evidence.members[-2:] == ["masked: web-1", "masked: web-2"]
+    assert finding.evidence.statistics["masked_hosts"] == 2
+    assert "What depends on it is not judged meanwhile: web-1; web-2." in finding.text["en"]
+    # Without it, the three are silent for themselves.
+    assert sum(state == "open" for state in site.review(HELD, revision=2).values()) > 0
+
+
+def test_the_time_behind_something_that_was_silent_is_not_missing(site: Site) -> None:
+    away = [*every_minute(0, 600), *every_minute(1000)]
+    for host in ("sw-1", "web-1"):
+        site.measured(host, away)
+    hosts = "hosts: {web-1: {depends_on: [sw-1]}}"
+    assert site.review(HELD, head=hosts) == {("thin-coverage", "sw-1"): "open"}

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from collector.analysis.derived import beside
 from collector.analysis.gaps.report import Gap, gap_verdict, other_verdict, query
 from collector.analysis.gaps.words import Words, number
 from collector.analysis.review import Review
@@ -59,6 +60,8 @@ def _wanted_by(plan: Plan) -> Callable[[SeriesSeen], bool]:
     points: dict[tuple[str, str], list[Callable[[Mapping[str, str]], bool]]] = {}
     for point in plan.points:
         points.setdefault((point.measurement, point.field), []).append(point.wants)
+        for asked in beside(point):
+            points.setdefault(asked.metric, []).append(asked.where)
 
     def wanted(series: SeriesSeen) -> bool:
         tags = dict(series.key.tags)

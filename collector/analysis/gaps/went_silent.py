@@ -7,11 +7,12 @@ from typing import Final
 
 from collector.analysis.gaps.members import Case, Scope, key_of, verdicts_by_cause
 from collector.analysis.gaps.presence import Presence, newest_ms, patience_ms, presence, roots, silent_roots
-from collector.analysis.gaps.report import Gap, gap_verdict, query
+from collector.analysis.gaps.report import MEMBERS_KEPT, Gap, gap_verdict, left_out_of, query
 from collector.analysis.gaps.rules import every_ms
 from collector.analysis.gaps.words import Words
 from collector.analysis.review import Review, SubjectReview
 from setpoint.finding import Answer, Evidence, Severity, Verdict
+from setpoint.maintenance import HOST_TAGS
 from setpoint.plan import PlanPoint
 from setpoint.reading import Subject
 
@@ -20,8 +21,8 @@ KIND: Final = "went-silent"
 _HEADLINE = {"en": "{thing} went silent", "zh": "{thing}已停止上报"}
 _STORY = {
     "en": "The last sample of {what} is of {last}, and {until} it had been silent for {silence}."
-    "{rhythm}{agent}",
-    "zh": "{what}的最后一个样本时间为 {last}，至 {until} 已静默 {silence}。{rhythm}{agent}",
+    "{rhythm}{agent}{masked}",
+    "zh": "{what}的最后一个样本时间为 {last}，至 {until} 已静默 {silence}。{rhythm}{agent}{masked}",
 }
 _PLANNED = {
     "en": " {plan} expects a sample every {every}.",
@@ -31,6 +32,10 @@ _USUAL = {"en": " It used to report every {every}.", "zh": "此前每 {every}上
 _AGENT_LIVES = {
     "en": " Its agent still reports other things, last at {moment}.",
     "zh": "其代理仍在上报其他数据，最近一次为 {moment}。",
+}
+_MASKED = {
+    "en": " What depends on it is not judged meanwhile: {hosts}.",
+    "zh": "依赖它的对象在此期间不作判定：{hosts}。",
 }
 _ACTION_ROOT = {
     "en": "See whether it runs and reaches the collector; start its agent, or take it out of the plan",
@@ -89,6 +94,7 @@ def _gap(review: Review, scope: Scope) -> Verdict:
     newest, latest = max(((newest_ms(one) or 0, one) for one in all_reviewed), key=lambda pair: pair[0])
     patience = patience_ms(every_ms(latest))
     severity, reasons = _severity(scope)
+    behind = _behind(review, scope)
 
     def story(words: Words) -> str:
         return words.say(
@@ -99,6 +105,7 @@ def _gap(review: Review, scope: Scope) -> Verdict:
             silence=words.duration(window.end_ms - newest),
             rhythm=_rhythm(words, review, all_reviewed),
             agent=_agent(words, review, scope, patience),
+            masked=words.say(_MASKED, hosts=words.listing(behind)) if behind else "",
         )
 
     return gap_verdict(
@@ -120,8 +127,14 @@ def _gap(review: Review, scope: Scope) -> Verdict:
                 end_ms=window.end_ms,
                 samples=sum(one.statistics.samples for one in all_reviewed),
                 coverage=latest.statistics.coverage if scope.is_single else None,
-                statistics={"subjects": len(scope.cases), "last_ms": newest, "patience_ms": patience},
-                members=scope.members(),
+                statistics={
+                    "subjects": len(scope.cases),
+                    "last_ms": newest,
+                    "patience_ms": patience,
+                    **({"masked_hosts": len(behind)} if behind else {}),
+                    **left_out_of(all_reviewed),
+                },
+                members=[*scope.members(), *(f"masked: {name}" for name in behind[:MEMBERS_KEPT])],
                 query=query(scope.subject, metric=point.metric if point else ""),
             ),
             measured=(window.end_ms - newest) / 1000,
@@ -129,6 +142,12 @@ def _gap(review: Review, scope: Scope) -> Verdict:
             unit="s",
         ),
     )
+
+
+def _behind(review: Review, scope: Scope) -> list[str]:
+    """The hosts and devices that are masked because of what the verdict is about."""
+    names = [value for tag, value in scope.subject if tag in HOST_TAGS]
+    return sorted({host for name in names[-1:] for host in review.masks.get(name, ())})
 
 
 def _rhythm(words: Words, review: Review, reviewed: list[SubjectReview]) -> str:
