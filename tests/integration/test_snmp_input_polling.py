@@ -13,6 +13,7 @@ from agent.inputs.snmp.ports import PortFilter
 from agent.inputs.snmp.profile_load import Profiles, load_profiles
 from agent.inputs.snmp.session import Session, Timing
 from setpoint.reading import Point, subject_of
+from setpoint.threshold import Matcher, read_subject
 from tests import misbehaving_snmp as snmp
 from tests.misbehaving_snmp import MisbehavingAgent, Request, Table, honest
 from tests.simulated_switch import IF_NUMBER, STORAGE_USED, UPTIME, in_octets, switch
@@ -254,6 +255,38 @@ def test_a_profile_can_be_given() -> None:
     assert of("snmp_storage", recognised)
     assert not of("snmp_storage", given)
     assert of("snmp_port", given)
+
+
+def test_limits_of_a_device_are_thresholds_of_which_it_is_the_source() -> None:
+    environment = "1.3.6.1.4.1.9.9.13.1.3.1"
+    limit = f"{environment}.4.1"
+    rows = {
+        f"{environment}.2.1": snmp.octets(b"CPU board, rear"),
+        f"{environment}.3.1": snmp.gauge32(41),
+        limit: snmp.gauge32(65),
+    }
+
+    async def use(poller: DevicePoller) -> tuple[list[Point], list[Point]]:
+        before = await points_of(poller)
+        del rows[limit]
+        agent.table = Table(switch(uptime_s=5) | rows)
+        return before, await points_of(poller)
+
+    with MisbehavingAgent(switch() | rows) as agent:
+        before, after = poll(agent, use, slow_interval_s=30, profile="cisco-envmon")
+    [threshold] = [point for point in before if point.measurement == "threshold"]
+    assert threshold.tags["source"] == "sw-01"
+    assert read_subject(threshold.tags["subject"]) == (
+        Matcher("class", "=", "temperature"),
+        Matcher("device", "=", "sw-01"),
+        Matcher("name", "=", "CPU board, rear"),
+    )
+    assert threshold.fields["level"] == 65
+    counts = [
+        [point.fields["thresholds"] for point in points if point.measurement == "threshold_source"]
+        for points in (before, after)
+    ]
+    assert counts == [[1], [0]]
 
 
 def test_tables_full_of_wrong_types_cost_only_what_they_are_about() -> None:

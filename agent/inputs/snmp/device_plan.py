@@ -8,6 +8,7 @@ from typing import Literal
 
 from agent.inputs.snmp.session import Missing, Value
 from setpoint.reading import FieldValue
+from setpoint.threshold import Matcher, write_subject
 
 Part = Literal["fast", "slow"]
 PARTS: tuple[Part, ...] = ("fast", "slow")
@@ -35,7 +36,9 @@ class PlannedPoint:
     def thresholds(self) -> Iterator[PlannedPoint]:
         """The device's own limits of this reading, as points of ``threshold``."""
         for limit in self.limits:
-            subject = " ".join(f"{key}={self.tags[key]}" for key in ("class", "name") if key in self.tags)
+            subject = write_subject(
+                Matcher(key, "=", self.tags[key]) for key in ("class", "name") if key in self.tags
+            )
             tags = {
                 "source": "snmp",
                 "rule": limit.rule,

@@ -41,14 +41,6 @@ def of_device(point: Point, device: str, tags: Mapping[str, str], time_ms: int) 
     if point.measurement in (THRESHOLD, THRESHOLD_SOURCE):
         own["source"] = device
     if point.measurement == THRESHOLD:
-        own["subject"] = _subject(point.tags.get("subject", ""), device)
+        matchers = read_subject(point.tags["subject"])
+        own["subject"] = write_subject([*matchers, Matcher("device", "=", device)])
     return Point(point.measurement, own, point.fields, time_ms)
-
-
-def _subject(text: str, device: str) -> str:
-    try:
-        matchers = read_subject(text)
-    except ValueError:
-        pairs = (part.partition("=") for part in text.split(" ") if "=" in part)
-        matchers = tuple(Matcher(key, "=", value) for key, _, value in pairs)
-    return write_subject([*matchers, Matcher("device", "=", device)])
