@@ -1,0 +1,109 @@
+"""A simulated fleet with planted faults: does every check find what it must, and nothing else?
+
+    python bench/fleet.py --seeds 1 2 3
+
+Everything in it is SIMULATED. Per seed it makes a month of a fleet (50 hosts, 20 devices, 10 tools), plants
+faults of every kind and things that only look like faults, loads it into the embedded store, reviews it by
+the checks as they are, and prints precision and recall of each check with every miss. A collector reviews
+again and again, and reads the days that trends are made of a few at a time; so there are several reviews.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.simulation.expected import Expected, Score, score
+from bench.simulation.faults import plant
+from bench.simulation.fleet import LABEL, SITE, Fleet
+from bench.simulation.load import load
+from bench.simulation.signals import DAY_MS
+from collector.agents import Agents
+from collector.analysis.gaps import CHECKS
+from collector.analysis.review import Window
+from collector.register import Register, Revision
+from collector.reviewer import Reviewer
+from collector.series import SeriesTable
+from collector.store.duckdb import DuckDBStore
+from setpoint.finding import Finding
+from setpoint.plan import parse_plan
+
+
+def review(fleet: Fleet, folder: Path, reviews: int) -> list[Finding]:
+    """The findings after some reviews of the whole month."""
+    began = time.monotonic()
+    series = SeriesTable()
+    store = DuckDBStore(folder / "store.duckdb", series)
+    register = Register(folder / "register.db")
+    try:
+        readings = load(store, series, fleet, SITE)
+        loaded_s = time.monotonic() - began
+        agents = Agents()
+        for host in fleet.hosts:
+            times = [signal.time_ms for signal in fleet.of(host=host) if "device" not in signal.tags]
+            agents.restore([(host, int(min(t.min() for t in times)), int(max(t.max() for t in times)))])
+        plan = parse_plan(fleet.plan_text())
+        start_ms, end_ms = fleet.clock.start_ms, fleet.clock.end_ms
+        revision = Revision(plan.hash, plan.revision, "", "", plan.text, start_ms - DAY_MS)
+        register.activate(revision, {point.id: point.definition_hash for point in plan.points})
+        window = Window(start_ms, end_ms, complete=True, label="2026-09")
+        began = time.monotonic()
+        reviewer = Reviewer(plan, store, series, agents, register)
+        for _ in range(reviews):
+            reviewer.review(window, end_ms + 3_600_000)
+        print(
+            f"{readings:,} readings of {len(series):,} series loaded in {loaded_s:.1f} s, "
+            f"{reviews} reviews in {time.monotonic() - began:.1f} s"
+        )
+        return register.findings("open")
+    finally:
+        store.close()
+        register.close()
+
+
+def show(scores: list[Score], wanted: dict[Expected, str]) -> None:
+    print(f"{'check':22} {'right':>6} {'wrong':>6} {'missed':>7} {'precision':>10} {'recall':>7}")
+    for one in scores:
+        shares = [f"{share:.3f}" if share is not None else "-" for share in (one.precision, one.recall)]
+        counts = f"{one.right:6} {len(one.wrong):6} {len(one.missed):7}"
+        print(f"{one.kind:22} {counts} {shares[0]:>10} {shares[1]:>7}")
+    for one in scores:
+        for expected in one.missed:
+            print(f"  missed: {expected}  (planted: {wanted[expected]})")
+        for found in one.wrong:
+            print(f"  wrong:  {found}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="N")
+    parser.add_argument("--reviews", type=int, default=8, metavar="N")
+    parser.add_argument("--findings", type=Path, help="write what was found to this file, as JSON")
+    arguments = parser.parse_args()
+    perfect = True
+    for seed in arguments.seeds:
+        fleet = Fleet(seed)
+        wanted = plant(fleet)
+        sizes = f"{len(fleet.hosts)} hosts, {len(fleet.devices)} devices, {len(fleet.tools)} tools"
+        print(f"seed {seed}: {LABEL}; {sizes}")
+        with tempfile.TemporaryDirectory() as folder:
+            found = review(fleet, Path(folder), arguments.reviews)
+        scores = score(wanted, found, CHECKS)
+        show(scores, wanted)
+        perfect &= not any(one.wrong or one.missed for one in scores)
+        if arguments.findings:
+            texts = [{"kind": f.kind, "severity": f.severity, **f.text} for f in found]
+            arguments.findings.write_text(json.dumps(texts, indent=1, ensure_ascii=False))
+    sys.exit(0 if perfect else 1)
+
+
+if __name__ == "__main__":
+    main()
