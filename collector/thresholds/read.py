@@ -28,13 +28,13 @@ _OWN_TAGS = frozenset(
 _PAIR = re.compile(r"(?:^|\s)([A-Za-z_]\w*)=")
 # A device sends its thresholds one by one; those that come within this time are of one reading.
 _ONE_READING_MS = 900_000
+_TURNS = 1.5
 _EQUALS: Operator = get_args(Operator)[0]
 
 
 def read_thresholds(series: SeriesTable) -> FoundThresholds:
     """All thresholds, rules without one, and sources, as their newest readings say."""
-    sources = _sources(series)
-    newest: dict[tuple[str, str], int] = {(one.agent, one.name): one.last_ms for one in sources}
+    sources, gone_before = _sources(series)
     seen: dict[tuple[str, str, str], int] = {}
     listed: list[tuple[int, SeriesKey, dict[str, str]]] = []
     for number, key in series.of_metric(THRESHOLD, "level"):
@@ -49,16 +49,19 @@ def read_thresholds(series: SeriesTable) -> FoundThresholds:
     for number, key, tags in listed:
         last = series.last_ms(number) or 0
         reader = _reader(tags)
-        told = newest.get((tags.get("host", ""), tags.get("source", "")))
-        present = last >= told if told is not None else last >= seen[reader] - _ONE_READING_MS
+        since = gone_before.get((tags.get("host", ""), tags.get("source", "")))
+        present = last >= (seen[reader] - _ONE_READING_MS if since is None else since)
         thresholds.append(_configured(series, number, key, tags, present=present))
+    quiet: dict[tuple[str, str], int] = {}
     for (agent, name, _), last in seen.items():
-        if (agent, name) not in newest:
-            newest[agent, name] = last
-            sources.append(SourceRead(name, agent, last, None, 0, complete=True))
+        if (agent, name) not in gone_before:
+            quiet[agent, name] = max(last, quiet.get((agent, name), last))
+    sources += [
+        SourceRead(name, agent, last, None, 0, complete=True) for (agent, name), last in quiet.items()
+    ]
     return FoundThresholds(
         sorted(thresholds, key=lambda one: (one.source, one.rule, one.metric, one.subject, one.agent)),
-        _without(series, newest),
+        _without(series, gone_before),
         sorted(sources, key=lambda one: (one.name, one.agent)),
     )
 
@@ -68,26 +71,45 @@ def _reader(tags: Mapping[str, str]) -> tuple[str, str, str]:
     return tags.get("host", ""), tags.get("source", ""), tags.get("device", "")
 
 
-def _sources(series: SeriesTable) -> list[SourceRead]:
-    found = []
-    for number, key in series.of_metric(THRESHOLD_SOURCE, "rules"):
-        last = series.last_ms(number)
-        if last is None:
-            continue
-        tags = dict(key.tags)
-        every_s = _value(series, key, "every_s")
-        lacking = (_value(series, key, "failed_parts") or 0) + (_value(series, key, "unreadable") or 0)
-        found.append(
-            SourceRead(
-                name=tags.get("source", ""),
-                agent=tags.get("host", ""),
-                last_ms=last,
-                every_ms=None if every_s is None else round(every_s * 1000),
-                rules=int(_number(series, number) or 0),
-                complete=lacking == 0,
-            )
-        )
-    return found
+def _sources(series: SeriesTable) -> tuple[list[SourceRead], dict[tuple[str, str], int]]:
+    """The sources that tell what reading them came to and, by agent and name, how old a threshold of theirs
+    has to be to be gone.
+
+    One gathering may come in several batches, and those in any order: what the newest one lacks is gone only
+    when it was not in the one before either. Where another agent reads a source now, the one that did so
+    before counts no more.
+    """
+    found = [_source(series, number, key) for number, key in series.of_metric(THRESHOLD_SOURCE, "rules")]
+    read = [one for one in found if one is not None]
+    newest: dict[str, int] = {}
+    for one in read:
+        newest[one.name] = max(one.last_ms, newest.get(one.name, one.last_ms))
+    gone_before = {}
+    current = []
+    for one in read:
+        if one.is_fresh(newest[one.name]):
+            current.append(one)
+            gone_before[one.agent, one.name] = one.last_ms - round(_TURNS * (one.every_ms or 0))
+        else:
+            gone_before[one.agent, one.name] = newest[one.name]
+    return current, gone_before
+
+
+def _source(series: SeriesTable, number: int, key: SeriesKey) -> SourceRead | None:
+    last = series.last_ms(number)
+    if last is None:
+        return None
+    tags = dict(key.tags)
+    every_s = _value(series, key, "every_s")
+    lacking = (_value(series, key, "failed_parts") or 0) + (_value(series, key, "unreadable") or 0)
+    return SourceRead(
+        name=tags.get("source", ""),
+        agent=tags.get("host", ""),
+        last_ms=last,
+        every_ms=None if every_s is None else round(every_s * 1000),
+        rules=int(_number(series, number) or 0),
+        complete=lacking == 0,
+    )
 
 
 def _configured(
@@ -129,7 +151,7 @@ def _matchers(tags: Mapping[str, str]) -> tuple[Matcher, ...] | None:
     return (*(Matcher(key, _EQUALS, value.strip()) for key, value in pairs), *others)
 
 
-def _without(series: SeriesTable, newest: Mapping[tuple[str, str], int]) -> list[Without]:
+def _without(series: SeriesTable, gone_before: Mapping[tuple[str, str], int]) -> list[Without]:
     found = []
     for number, key in series.of_metric(THRESHOLD_NONE, "rules"):
         tags = dict(key.tags)
@@ -142,7 +164,7 @@ def _without(series: SeriesTable, newest: Mapping[tuple[str, str], int]) -> list
                 rule=tags.get("rule", ""),
                 reason=tags.get("reason", ""),
                 severity=tags.get("severity", ""),
-                present=last >= newest.get((agent, source), 0),
+                present=last >= gone_before.get((agent, source), 0),
             )
         )
     return sorted(found, key=lambda one: (one.source, one.rule, one.reason, one.agent))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.inputs.thresholds.found import to_points
 from collector.analysis.review import Review
 from collector.series import SeriesTable
 from collector.thresholds.found import FoundThresholds
@@ -236,14 +237,26 @@ def test_a_subject_that_cannot_be_read_is_told() -> None:
     assert one.place == "not comparable"
 
 
-def test_what_a_source_no_longer_has_is_gone() -> None:
+def test_what_a_source_has_had_in_neither_of_its_last_two_readings_is_gone() -> None:
     series = SeriesTable()
-    read(found("A", "x", "above", 1), found("B", "x", "above", 1), at_ms=AT - MINUTE, series=series)
+    both = found("A", "x", "above", 1), found("B", "x", "above", 1)
+    read(*both, at_ms=AT - 10 * MINUTE, series=series)
+    known = read(found("A", "x", "above", 2), at_ms=AT - 5 * MINUTE, series=series)
+    assert [(one.rule, one.present) for one in known.thresholds] == [("A", True), ("B", True)]
     known = read(found("A", "x", "above", 2), at_ms=AT, series=series)
     assert [(one.rule, one.present, one.level) for one in known.thresholds] == [
         ("A", True, 2),
         ("B", False, 1),
     ]
+
+
+def test_another_agent_takes_a_source_over() -> None:
+    series = SeriesTable()
+    old = to_points("prometheus", [found("A", "x", "above", 1)], every_s=300, rules=1)
+    observe(series, old, AT - 60 * MINUTE, host="jump-01")
+    known = read(found("A", "x", "above", 1), at_ms=AT, series=series)
+    assert {one.agent: one.present for one in known.thresholds} == {"jump-01": False, "mon-01": True}
+    assert [one.agent for one in known.sources] == ["mon-01"]
 
 
 def test_what_a_device_no_longer_says_is_gone_and_another_device_is_not() -> None:
