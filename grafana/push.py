@@ -50,6 +50,8 @@ class DataSource:
             "access": "proxy",
             "url": self.url,
             "user": self.user,
+            # Before Grafana 10 the server reads it from here, and not from dbName.
+            **({"database": self.database} if self.flavour == "influxdb" else {}),
             "jsonData": influx
             if self.flavour == "influxdb"
             else {"httpMethod": "POST", "timeInterval": "30s"},
