@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +11,12 @@ from typing import Final
 
 import msgspec
 
+from collector.analysis.derived import REACH_MS
+from collector.excused import Excuses, Seen
 from collector.series import NEVER, SeriesTable
 from collector.watched import STATES, State, Watched
 from setpoint.limits import Comparison, Limits
+from setpoint.maintenance import Maintenance
 from setpoint.plan import Plan, PlanPoint
 from setpoint.reading import Subject, subject_of
 
@@ -54,6 +58,23 @@ class _Entry:
     watched: Watched
     series: list[int] = field(default_factory=list)
     named: bool = False
+    others: list[int] = field(default_factory=list)
+    """The series of what its value is set against."""
+    excuse: State | None = None
+    """The state that it has instead of its own, since ``excused_ms``."""
+    excused_ms: int | None = None
+
+    @property
+    def state(self) -> State:
+        return self.excuse or self.watched.state
+
+    @property
+    def since_ms(self) -> int | None:
+        return self.excused_ms if self.excuse else self.watched.since_ms
+
+    def seen(self) -> Seen:
+        """What is known of it by its samples alone."""
+        return Seen(self.point, self.tags, self.watched.state, self.watched.value)
 
 
 class Now:
@@ -71,6 +92,7 @@ class Now:
         self._entries: dict[tuple[str, Subject], _Entry] = {}
         self._by_metric: dict[tuple[str, str], list[PlanPoint]] = {}
         self._missing: list[_Entry] = []
+        self._others: dict[tuple[str, Subject], list[int]] = {}
         self._indexed = 0
         self._rows: dict[str, list[NowRow]] = {}
         """What ``rows`` gave since the last tick, by language: everybody who looks sees the same."""
@@ -81,10 +103,14 @@ class Now:
         by_metric: dict[tuple[str, str], list[PlanPoint]] = {}
         for point in plan.points:
             by_metric.setdefault((point.measurement, point.field), []).append(point)
+            second = point.percent_of or point.ratio_to
+            if second is not None:
+                by_metric.setdefault(second, []).append(point)
         with self._lock:
             known = self._entries
             self._rows.clear()
             self._plan, self._by_metric, self._entries, self._indexed = plan, by_metric, {}, 0
+            self._others.clear()
             self._index()
             self._find_missing()
             for key, entry in self._entries.items():
@@ -92,8 +118,10 @@ class Now:
                 if before is not None and before.point.definition_hash == entry.point.definition_hash:
                     entry.watched = before.watched
 
-    def tick(self, now_ms: int, hosts: Collection[str] = ()) -> None:
-        """Looks at the newest samples. ``hosts`` are the names of all known agents."""
+    def tick(self, now_ms: int, hosts: Collection[str] = (), maintenance: Sequence[Maintenance] = ()) -> None:
+        """Looks at the newest samples. ``hosts`` are the names of all known agents; ``maintenance`` is what
+        was entered beside the plan.
+        """
         with self._lock:
             spacing_ms = max(0, now_ms - self._now_ms) if self._now_ms else 0
             self._now_ms = now_ms
@@ -115,7 +143,19 @@ class Now:
                 if time_ms == NEVER:
                     entry.watched.tick_unseen(now_ms)
                 else:
-                    entry.watched.tick(time_ms, values[number], now_ms, spacing_ms)
+                    factor = _factor(entry, time_ms, times, values)
+                    entry.watched.tick(time_ms, values[number], now_ms, spacing_ms, factor)
+            self._excuse(now_ms, maintenance)
+
+    def _excuse(self, now_ms: int, maintenance: Sequence[Maintenance]) -> None:
+        plan = self._plan
+        entries = [*self._entries.values(), *self._missing]
+        seen = (entry.seen() for entry in entries) if plan.depends_on else ()
+        excuses = Excuses(now_ms, [*plan.maintenance, *maintenance], plan.depends_on, seen)
+        for entry in entries:
+            excuse = excuses.state(entry.seen())
+            if excuse != entry.excuse:
+                entry.excuse, entry.excused_ms = excuse, now_ms
 
     def rows(self, language: str = "en") -> Sequence[NowRow]:
         """The state at the last tick: worst first, then by point in the plan's order, then by subject."""
@@ -129,13 +169,13 @@ class Now:
         counts = dict.fromkeys(STATES, 0)
         with self._lock:
             for entry in self._shown():
-                counts[entry.watched.state] += 1
+                counts[entry.state] += 1
         return counts
 
     def _worst_first(self) -> list[_Entry]:
         rank = {state: number for number, state in enumerate(STATES)}
         order = {point.id: number for number, point in enumerate(self._plan.points)}
-        return sorted(self._shown(), key=lambda e: (rank[e.watched.state], order[e.point.id], e.subject))
+        return sorted(self._shown(), key=lambda e: (rank[e.state], order[e.point.id], e.subject))
 
     def _shown(self) -> list[_Entry]:
         since_ms = self._now_ms - _FORGET_MS
@@ -152,8 +192,13 @@ class Now:
                 continue
             tags = dict(key.tags)
             for point in points:
-                if point.wants(tags):
+                if not point.wants(tags):
+                    continue
+                if (key.measurement, key.field) == (point.measurement, point.field):
                     self._entry(point, tags).series.append(number)
+                else:
+                    subject = subject_of(key.measurement, tags, point.by)
+                    self._others.setdefault((point.id, subject), []).append(number)
         self._indexed = end
 
     def _entry(self, point: PlanPoint, tags: Mapping[str, str]) -> _Entry:
@@ -161,6 +206,7 @@ class Now:
         entry = self._entries.get((point.id, subject))
         if entry is None:
             entry = self._entries[point.id, subject] = _new_entry(point, subject, tags)
+            entry.others = self._others.setdefault((point.id, subject), entry.others)
         return entry
 
     def _find_missing(self) -> None:
@@ -190,6 +236,21 @@ def _new_entry(point: PlanPoint, subject: Subject, tags: Mapping[str, str], *, n
     return _Entry(point, subject, tags, limits, watched, named=named)
 
 
+def _factor(entry: _Entry, time_ms: int, times: Sequence[int], values: Sequence[float]) -> float:
+    """What the value is to be multiplied with; NaN where what it is set against is not known, or 0."""
+    point = entry.point
+    if point.percent_of is None and point.ratio_to is None:
+        return 1.0
+    newest = max(entry.others, key=times.__getitem__, default=None)
+    if newest is None or times[newest] == NEVER or values[newest] == 0:
+        return math.nan
+    if point.percent_of is not None:
+        reach_ms = max(2 * (entry.limits.every_ms or 0), REACH_MS)
+        return 100 / values[newest] if time_ms - times[newest] <= reach_ms else math.nan
+    # Of counters, the ratio is one of increases, which two newest values do not show.
+    return math.nan if point.rate or times[newest] != time_ms else 1 / values[newest]
+
+
 def _row(entry: _Entry, language: str) -> NowRow:
     point, watched, limits = entry.point, entry.watched, entry.limits
     critical = _describe(limits.critical, point.unit, language)
@@ -204,8 +265,8 @@ def _row(entry: _Entry, language: str) -> NowRow:
         value=watched.value,
         unit=point.unit,
         time_ms=watched.time_ms,
-        state=watched.state,
-        since_ms=watched.since_ms,
+        state=entry.state,
+        since_ms=entry.since_ms,
         warning=_describe(limits.warning, point.unit, language),
         critical=critical,
         metric_class=point.metric_class,

@@ -37,6 +37,7 @@ from collector.thresholds.watch import ThresholdWatch
 from collector.view import View
 from collector.web.app import build_app
 from collector.web.server import serve
+from setpoint.maintenance import Maintenance
 from setpoint.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -211,7 +212,11 @@ class Collector:
         self.register.close()
 
     async def _tick(self) -> None:
-        await asyncio.to_thread(self.now.tick, now_ms(), [a.name for a in self.agents.all()])
+        hosts = [agent.name for agent in self.agents.all()]
+        await asyncio.to_thread(lambda: self.now.tick(now_ms(), hosts, self._announced()))
+
+    def _announced(self) -> list[Maintenance]:
+        return [one.maintenance() for one in self.register.maintenance()]
 
     async def _measure_self(self) -> None:
         confirm = await self._begin_own(self_lines(self._settings.collector.name, self, now_ms()))

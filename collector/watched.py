@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from setpoint.limits import Comparison, Limits
 
-State = Literal["critical", "warning", "silent", "never", "normal", "unjudged"]
-STATES: Final[tuple[State, ...]] = ("critical", "warning", "silent", "never", "normal", "unjudged")
-"""Worst first. ``never``: the plan names it and nothing ever reported it. ``unjudged``: no threshold, or no
-value yet to hold against it."""
+State = Literal["critical", "warning", "silent", "never", "masked", "maintenance", "normal", "unjudged"]
+STATES: Final[tuple[State, ...]] = get_args(State)
+"""Worst first. ``never``: the plan names it and nothing ever reported it. ``masked``: it is behind something
+that is down. ``unjudged``: no threshold, no value yet to hold against it, or outside its calendar."""
 
 # How long a sample is waited for before its subject is silent: three times its spacing, but not less than
 # 30 s, because a batch, a reconnect and a commit take their seconds; and this long where the plan does not
@@ -106,14 +106,16 @@ class Watched:
         elif self.state == "unjudged" and now_ms - self.since_ms > self._patience_ms:
             self.state = "silent"
 
-    def tick(self, time_ms: int, raw: float, now_ms: int, spacing_ms: int) -> None:
-        """Takes the newest sample, which may be that of the last tick, ``spacing_ms`` ago."""
+    def tick(self, time_ms: int, raw: float, now_ms: int, spacing_ms: int, factor: float = 1.0) -> None:
+        """Takes the newest sample, which may be that of the last tick, ``spacing_ms`` ago. ``factor`` is what
+        another metric makes of its value; NaN where that is not known.
+        """
         fresh = time_ms != self.time_ms
         if fresh or self._pending:
             if fresh:
                 # What lies between ticks is not seen: samples that are further apart only because a tick
                 # came late are no hole.
-                self._take(time_ms, raw, max(2 * self._every_ms, self._every_ms + spacing_ms))
+                self._take(time_ms, raw, max(2 * self._every_ms, self._every_ms + spacing_ms), factor)
             # A sample stands for twice its spacing. The agent's clock may be ahead of the collector's.
             self._hold(max(time_ms, min(now_ms, time_ms + 2 * self._every_ms)))
         elif now_ms - time_ms <= self._patience_ms and self.state != "silent":
@@ -123,7 +125,7 @@ class Watched:
             self.state = state
             self.since_ms = time_ms if fresh or state == "silent" else now_ms
 
-    def _take(self, time_ms: int, raw: float, reach_ms: int) -> None:
+    def _take(self, time_ms: int, raw: float, reach_ms: int, factor: float) -> None:
         hole = self.time_ms is None or time_ms - self.time_ms > reach_ms
         begins_ms = time_ms
         value = raw
@@ -135,7 +137,7 @@ class Watched:
                 value = (raw - self._raw) / ((time_ms - self.time_ms) / 1000)
                 begins_ms = self.time_ms
             self._raw = raw
-        value *= self._scale
+        value *= self._scale * factor
         self.time_ms = time_ms
         self.value = value if math.isfinite(value) else None
         for level in (self._warning, self._critical):

@@ -55,6 +55,8 @@ _ZH: Final[Mapping[str, str]] = {
     "silent": "静默",
     "never": "从未上报",
     "normal": "正常",
+    "masked": "已屏蔽",
+    "maintenance": "维护中",
     "unjudged": "未判定",
     "up": "在线",
     "offline": "离线",
