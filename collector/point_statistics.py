@@ -50,10 +50,12 @@ def lookback_ms(windows: Sequence[SubjectWindow]) -> int:
     return max((2 * w.every_ms if w.every_ms else _UNPLANNED_LOOKBACK_MS for w in windows), default=0)
 
 
-def reach_ms(point: PlanPoint) -> int:
-    """How long a sample of the point stands at most, whichever subject it is of."""
+def reach_ms(point: PlanPoint) -> tuple[int, int]:
+    """For how long before and after its time a sample of the point's metrics matters at most."""
     limits = [point.limits, *(limits for _, limits in point.overrides)]
-    return max(2 * one.every_ms if one.every_ms else _UNPLANNED_LOOKBACK_MS for one in limits)
+    lookback = max(2 * one.every_ms if one.every_ms else _UNPLANNED_LOOKBACK_MS for one in limits)
+    before = (lookback if point.rate else 0) + reach_after_ms(point, lookback)
+    return before, lookback + reach_before_ms(point, lookback)
 
 
 def metrics_of(point: PlanPoint) -> list[Metric]:

@@ -11,7 +11,7 @@ import msgspec
 
 from collector.analysis.episodes import Breaches
 from collector.analysis.histogram import Histogram, bins_for, percentile
-from collector.analysis.statistics import Levels, Statistics, SubjectWindow
+from collector.analysis.statistics import Levels, Statistics, SubjectWindow, ratio_of_sums
 from setpoint.finding import round12
 
 EPISODES_KEPT: Final = 50
@@ -48,6 +48,9 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     critical_for_ms: int = 0
     excluded_ms: int = 0
     """Time that is neither expected nor judged."""
+    ratio_part: float | None = None
+    """Of a ratio, the sum of what is divided, unscaled, and of what it is divided by."""
+    ratio_whole: float | None = None
 
     @property
     def expected_ms(self) -> int:
@@ -81,6 +84,8 @@ def rollup_of(statistics: Statistics, window: SubjectWindow) -> Rollup:
         critical=statistics.critical,
         critical_for_ms=_for_ms(window.critical),
         excluded_ms=statistics.excluded_ms,
+        ratio_part=statistics.ratio_part,
+        ratio_whole=statistics.ratio_whole,
     )
 
 
@@ -141,13 +146,22 @@ def merge(rollups: Sequence[Rollup]) -> Rollup:
         ),
         critical_for_ms=parts[-1].critical_for_ms,
         excluded_ms=sum(part.excluded_ms for part in parts),
+        ratio_part=_sum_floats([part.ratio_part for part in parts]),
+        ratio_whole=_sum_floats([part.ratio_whole for part in parts]),
     )
 
 
 def statistics_of(
-    rollup: Rollup, subject: int, *, bounds: tuple[float, float] | None, missing_bad: bool
+    rollup: Rollup,
+    subject: int,
+    *,
+    bounds: tuple[float, float] | None,
+    missing_bad: bool,
+    scale: float = 1.0,
 ) -> Statistics:
-    """What ``period_statistics`` gives for the same time; ``subject`` is the number to give it."""
+    """What ``period_statistics`` gives for the same time; ``subject`` is the number to give it. The ``scale``
+    of a ratio is on the sums; every other value has it already.
+    """
     expected_ms = rollup.expected_ms
     judged_ms = expected_ms if missing_bad else rollup.measured_ms
     mean = p50 = p95 = p99 = None
@@ -156,6 +170,8 @@ def statistics_of(
         mean = round12(min(max(rollup.mean, low), high))
         bins, histogram = bins_for(bounds), rollup.histogram
         p50, p95, p99 = (percentile(histogram, percent, bins, low, high) for percent in (50, 95, 99))
+    if rollup.ratio_part is not None and rollup.ratio_whole is not None:
+        mean = ratio_of_sums(rollup.ratio_part, rollup.ratio_whole, scale)
     return Statistics(
         subject=subject,
         start_ms=rollup.start_ms,
@@ -180,6 +196,8 @@ def statistics_of(
         warning=rollup.warning,
         critical=rollup.critical,
         excluded_ms=rollup.excluded_ms,
+        ratio_part=rollup.ratio_part,
+        ratio_whole=rollup.ratio_whole,
     )
 
 
@@ -198,6 +216,11 @@ def _rounded(value: float | None) -> float | None:
 def _sum_good(parts: Sequence[Rollup]) -> int | None:
     known = [part.good_ms for part in parts if part.good_ms is not None]
     return sum(known) if known else None
+
+
+def _sum_floats(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) if known else None
 
 
 def _sum_histograms(parts: Sequence[Rollup]) -> Histogram:

@@ -44,6 +44,8 @@ class _Encoded(msgspec.Struct, array_like=True, frozen=True, gc=False):
     critical: _Level
     critical_for_ms: int
     excluded_ms: int
+    ratio_part: float | None = None
+    ratio_whole: float | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -76,6 +78,8 @@ def encode_rollup(rollup: Rollup) -> bytes:
             _encode_level(rollup.critical, start),
             rollup.critical_for_ms,
             rollup.excluded_ms,
+            rollup.ratio_part,
+            rollup.ratio_whole,
         )
     )
 
@@ -105,6 +109,8 @@ def decode_rollup(encoded: bytes) -> Rollup:
         critical=_decode_level(one.critical, start),
         critical_for_ms=one.critical_for_ms,
         excluded_ms=one.excluded_ms,
+        ratio_part=one.ratio_part,
+        ratio_whole=one.ratio_whole,
     )
 
 

@@ -25,7 +25,7 @@ def gap_fields(
     """Coverage; the share of the measured time beyond critical (warning, where there is none), however
     briefly; how many episodes there began to be; the statistic of the first target, and its bound.
     """
-    statistics = statistics_of(hour, 0, bounds=point.bounds, missing_bad=point.missing_bad)
+    statistics = statistics_of(hour, 0, bounds=point.bounds, missing_bad=point.missing_bad, scale=point.scale)
     fields: dict[str, FieldValue] = {"coverage": statistics.coverage}
     breaches = hour.critical or hour.warning
     if breaches is not None:

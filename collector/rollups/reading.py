@@ -9,7 +9,7 @@ from collector.analysis.rollup import Rollup, merge, rollup_of, statistics_of, u
 from collector.analysis.rollup_codec import decode_rollup
 from collector.analysis.statistics import Statistics, SubjectWindow
 from collector.planned_subjects import PlannedSubject
-from collector.point_statistics import lookback_ms, metrics_of, raw_statistics
+from collector.point_statistics import metrics_of, raw_statistics, reach_ms
 from collector.rollups.file import DAY_MS, HOUR_MS, Kept, RollupFile
 from collector.rollups.late import LateSamples
 from collector.rollups.slots import affected_hours, asked_of, clipped
@@ -44,13 +44,13 @@ class RollupReader:
         # Of a ratio two sums would have to be kept, which rollups do not have.
         if done_ms is None or not windows or point.ratio_to is not None:
             return raw_statistics(self._store, point, subjects, windows)
-        reach_ms = lookback_ms(windows)
-        late = affected_hours(self._late.hours(metrics_of(point)), reach_ms, rate=point.rate)
+        before_ms, after_ms = reach_ms(point)
+        late = affected_hours(self._late.hours(metrics_of(point)), before_ms, after_ms)
         kept = _Kept(self._file, number, min(done_ms, max(w.end_ms for w in windows)), late)
         pieces: list[list[_Piece]] = []
         for window in windows:
             # Two medians do not make one: an unplanned spacing is that of all of the window's samples.
-            if window.every_ms is None and window.start_ms - reach_ms >= raw_from_ms:
+            if window.every_ms is None and window.start_ms - after_ms >= raw_from_ms:
                 pieces.append([(window.start_ms, window.end_ms)])
             else:
                 pieces.append(kept.pieces(subjects[window.subject].subject, window, raw_from_ms))
@@ -94,6 +94,7 @@ def _together(window: SubjectWindow, parts: Sequence[Rollup], point: PlanPoint) 
         window.subject,
         bounds=point.bounds,
         missing_bad=point.missing_bad,
+        scale=point.scale,
     )
 
 

@@ -34,14 +34,14 @@ def asked_of(window: SubjectWindow, slot_ms: int) -> int:
     return zlib.crc32(struct.pack(f"<{len(numbers)}q", *numbers), conditions)
 
 
-def affected_hours(late: Iterable[int], reach_ms: int, *, rate: bool) -> set[int]:
-    """The hours whose rollups a sample in one of these hours changes: a sample stands at most ``reach_ms``,
-    and a rate belongs to the time before it.
+def affected_hours(late: Iterable[int], before_ms: int, after_ms: int) -> set[int]:
+    """The hours whose rollups a sample in one of these hours changes, when it matters that long before and
+    after its time.
     """
     found: set[int] = set()
     for hour_ms in late:
-        start_ms = hour_ms - (reach_ms if rate else 0)
-        found.update(range(start_ms - start_ms % HOUR_MS, hour_ms + HOUR_MS + reach_ms, HOUR_MS))
+        start_ms = hour_ms - before_ms
+        found.update(range(start_ms - start_ms % HOUR_MS, hour_ms + HOUR_MS + after_ms, HOUR_MS))
     return found
 
 

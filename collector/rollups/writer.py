@@ -122,7 +122,7 @@ class RollupWriter:
         self, point: PlanPoint, planned: PlannedSubjects, settled_ms: int, raw_from_ms: int, now_ms: int
     ) -> _Rolled:
         # The first hour that all samples are there of, also those that stand into it.
-        thawed_ms = _floor(raw_from_ms + reach_ms(point) + HOUR_MS - 1)
+        thawed_ms = _floor(raw_from_ms + reach_ms(point)[1] + HOUR_MS - 1)
         number, done_ms = self._file.point(point.id, point.definition_hash)
         if done_ms is None:
             done_ms = min(max(_floor(planned.planned_since(point, now_ms)), thawed_ms), settled_ms)
@@ -150,7 +150,7 @@ class RollupWriter:
         for one in rolled:
             metrics = frozenset(metrics_of(one.point))
             late = {each.hour_ms for each in self._settling if each.metric in metrics}
-            hours = affected_hours(late, reach_ms(one.point), rate=one.point.rate)
+            hours = affected_hours(late, *reach_ms(one.point))
             hours |= stale.get(one.point.id, set())
             if hours:
                 self._again.setdefault(one.point.id, set()).update(hours)

@@ -279,6 +279,32 @@ def asked_in_maintenance(site: Site, end_ms: int, from_ms: int, to_ms: int) -> l
     return site.reader.statistics(point, subjects, windows, 0)
 
 
+def test_ratios_and_shares_of_another_field_add_up_too(site: Site) -> None:
+    site.file.close()
+    site.start(
+        "plan: Test\nrevision: 2\ntimezone: UTC\nreview: month\npoints:\n"
+        "  - {id: hits, title: Hit rate, ratio: {of: parts.hits, to: parts.requests}, scale: 100,\n"
+        "     unit: percent, expect: {host: mon-01, every: 1m}}\n"
+        "  - {id: busy, title: Port load, metric: net.bytes_recv, as: rate, scale: 8, unit: percent,\n"
+        "     percent_of: net.speed_bps, expect: {host: mon-01, every: 5m}, warning: {above: 20}}\n"
+    )
+    dice = random.Random(3)
+    requests = [(START + n * MINUTE, float(dice.randrange(4))) for n in range(2 * 1440)]
+    site.measured("parts.requests", "mon-01", requests)
+    site.measured("parts.hits", "mon-01", [(t, dice.randrange(int(n) + 1)) for t, n in requests])
+    site.measured("net.speed_bps", "mon-01", [(t, 1e6) for t, _ in requests[::15]])
+    counter = [(t, 1e7 * n + dice.randrange(10**6)) for n, (t, _) in enumerate(requests[::5])]
+    site.measured("net.bytes_recv", "mon-01", counter)
+    now = START + 2 * DAY_MS
+    site.roll_up(now)
+    site.agree(START, now - 20 * MINUTE)
+    # The divisor of hours that are rolled up comes late, and with it other shares.
+    site.measured("net.speed_bps", "mon-01", [(START + 5 * HOUR_MS + 60_001, 5e5)])
+    site.agree(START, now)
+    site.roll_up(now)
+    site.agree(START, now)
+
+
 def test_a_store_that_is_away_costs_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(site, HOSTS[:1], START, START + DAY_MS)
     now = START + DAY_MS + HOUR_MS
