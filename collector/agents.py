@@ -8,6 +8,8 @@ from operator import itemgetter
 
 from setpoint.status import Status
 
+_SLOWLY = 8
+
 
 @dataclass(slots=True)
 class AgentState:
@@ -28,6 +30,26 @@ class AgentState:
     rejected_readings: int = 0
     clock_offset_ms: int = 0
     """How far the newest refused time was off, 0 when none was refused."""
+    clock_skew_readings: int = 0
+    """Refused because of their time, since the start of the collector."""
+    clock_skew_ms: int | None = None
+    """When such a one came last."""
+    clock_off_ms: int = 0
+    """How far its time was off."""
+    clock_ahead_ms: int | None = None
+    """How far its clock is ahead of the collector's, by what its batches say of their sending; negative when
+    it is behind. None before the first batch.
+    """
+
+    def sent(self, ahead_ms: int) -> None:
+        """Takes how far ahead of its arrival a batch says that it was sent. A batch that was long on its way
+        looks like a clock that is behind, so a lower figure counts little, and a higher one at once.
+        """
+        known = self.clock_ahead_ms
+        if known is None or ahead_ms >= known:
+            self.clock_ahead_ms = ahead_ms
+        else:
+            self.clock_ahead_ms = known + (ahead_ms - known) // _SLOWLY
 
 
 class Agents:

@@ -271,6 +271,12 @@ class Intake:
             if agent is not None:
                 agent.rejected_readings += decoded.rejected_readings
                 agent.clock_offset_ms = decoded.clock_offset_ms
+                agent.clock_skew_readings += decoded.clock_skew
+                if decoded.clock_skew:
+                    agent.clock_skew_ms = work.message.received_ms
+                    agent.clock_off_ms = decoded.clock_offset_ms
+                if work.header is not None:
+                    agent.sent(work.header.sent_ns // 1_000_000 - work.message.received_ms)
             if work.origin.enrolled and work.header is not None:
                 _answer(acks.of(work.origin), work.header.batch_id, decoded)
 

@@ -12,6 +12,7 @@ from collector.analysis.expected import ExpectedTimes
 from collector.analysis.gaps import run_checks
 from collector.analysis.review import PointReview, Review, SubjectReview, Window
 from collector.dependencies import masks
+from collector.losses import Losses, clocks_of
 from collector.outlook import Outlook
 from collector.planned_subjects import PlannedSubjects
 from collector.point_statistics import PeriodStatistics, raw_statistics, window_of
@@ -52,6 +53,7 @@ class Reviewer:
         self.thresholds = thresholds or ThresholdWatch(series, load_names())
         self._second_look = SecondLook(plan, store)
         self._outlook = Outlook(plan, self._statistics)
+        self._losses = Losses(store)
 
     def review(self, window: Window, now_ms: int) -> Changes:
         """Judges one window and takes the verdicts to the register; returns what that changed."""
@@ -82,7 +84,10 @@ class Reviewer:
             points=self._second_look.with_proposals(points, window, maintenance),
             series=sorted(self._store.series(window.start_ms)),
             agents=planned.agents,
+            clocks=clocks_of(self._agents.all()),
+            losses=self._losses.of(window),
             thresholds=self.thresholds.matched(points),
+            masks=found.behind,
         )
 
     def _review_point(

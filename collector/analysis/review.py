@@ -64,6 +64,33 @@ class PointReview:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentClock:
+    """What is known of an agent's clock since the start of the collector, UTC milliseconds.
+
+    ``ahead_ms``: of the collector's clock, by its newest batches. ``refused``: so many readings were refused
+    because of their time, the last one at ``refused_ms``, of which a time was ``off_ms`` off.
+    """
+
+    heard_ms: int
+    ahead_ms: int | None
+    refused: int = 0
+    refused_ms: int | None = None
+    off_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLosses:
+    """How many readings an agent says it lost in the window: ``dropped`` from its full outbox, and
+    ``refused`` by the collector; and the times of the first and the last sample that say so.
+    """
+
+    dropped: int
+    refused: int
+    first_ms: int
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """``series`` are all that were seen in the window, planned or not; ``agents`` maps the name of every
     known agent to the time of its newest reading. ``masks`` maps hosts and devices that were silent to those
@@ -76,4 +103,8 @@ class Review:
     series: Sequence[SeriesSeen]
     agents: Mapping[str, int]
     masks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    clocks: Mapping[str, AgentClock] = field(default_factory=dict)
+    """Of the agents that were heard of since the start of the collector."""
+    losses: Mapping[str, AgentLosses] = field(default_factory=dict)
+    """Of the agents that said what they lost in the window."""
     thresholds: MatchedThresholds = NO_THRESHOLDS

@@ -8,7 +8,14 @@ from typing import Any
 
 from collector.analysis.episodes import Breaches
 from collector.analysis.proposals import Outcome, Proposal
-from collector.analysis.review import PointReview, Review, SubjectReview, Window
+from collector.analysis.review import (
+    AgentClock,
+    AgentLosses,
+    PointReview,
+    Review,
+    SubjectReview,
+    Window,
+)
 from collector.analysis.statistics import Statistics
 from collector.store.base import SeriesKey, SeriesSeen
 from setpoint.finding import Finding, Verdict, finding_id
@@ -166,6 +173,8 @@ def review(
     *subjects: tuple[str, SubjectReview],
     series: Sequence[SeriesSeen] = (),
     agents: Mapping[str, int] | None = None,
+    clocks: Mapping[str, AgentClock] | None = None,
+    losses: Mapping[str, AgentLosses] | None = None,
 ) -> Review:
     """The review of these subjects."""
     return Review(
@@ -174,6 +183,8 @@ def review(
         points=[PointReview(p, [one for point, one in subjects if point == p.id]) for p in plan.points],
         series=series,
         agents=agents or {},
+        clocks=clocks or {},
+        losses=losses or {},
     )
 
 

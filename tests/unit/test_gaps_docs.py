@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from collector.analysis.gaps import CHECKS
-from collector.analysis.review import Review, SubjectReview
+from collector.analysis.review import AgentClock, AgentLosses, Review, SubjectReview
 from collector.analysis.trend import Trend
 from setpoint.finding import Finding
 from setpoint.plan import Plan
@@ -184,6 +184,17 @@ def capacity() -> Review:
     return review(one, MONTH, (shown[0], replace(shown[1], trend=trend)))
 
 
+def clock_skew() -> Review:
+    now = RUNNING.end_ms
+    clock = AgentClock(now - 5 * SECOND, 412_000, 1840, now - 5 * SECOND, 412_000)
+    return review(plan(CPU), RUNNING, clocks={"mon-01": clock})
+
+
+def agent_dropping() -> Review:
+    losses = AgentLosses(184_300, 12, RUNNING.start_ms, RUNNING.end_ms)
+    return review(plan(CPU), RUNNING, losses={"mon-01": losses})
+
+
 EXAMPLES: dict[str, Callable[[], Review]] = {
     "target-missed": target_missed,
     "threshold-breached": threshold_breached,
@@ -196,6 +207,8 @@ EXAMPLES: dict[str, Callable[[], Review]] = {
     "too-tight": too_tight,
     "flapping": flapping,
     "capacity": capacity,
+    "clock-skew": clock_skew,
+    "agent-dropping": agent_dropping,
     "threshold-drift": threshold_drift,
     "threshold-missing": threshold_missing,
     "threshold-orphan": threshold_orphan,

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from collector.analysis.gaps import (
+    agent_dropping,
     capacity,
+    clock_skew,
     flapping,
     never_near,
     no_threshold,
@@ -42,6 +44,8 @@ CHECKS: Final[Mapping[str, Check]] = {
     too_tight.KIND: too_tight.check,
     flapping.KIND: flapping.check,
     capacity.KIND: capacity.check,
+    clock_skew.KIND: clock_skew.check,
+    agent_dropping.KIND: agent_dropping.check,
     threshold_drift.KIND: threshold_drift.check,
     threshold_missing.KIND: threshold_missing.check,
     threshold_orphan.KIND: threshold_orphan.check,

@@ -52,6 +52,7 @@ class Chinese(Words):
         "days": "天",
         "samples": "个样本",
         "series": "个序列",
+        "readings": "个读数",
     }
     separator = "、"
     between_sentences = ""
