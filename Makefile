@@ -21,6 +21,7 @@ bench: $(VENV)/.dev servers
 	$(BIN)/python bench/decode.py
 	$(BIN)/python bench/ingest.py
 	$(BIN)/python bench/agent_cost.py
+	$(BIN)/python bench/analysis.py --subjects 30 100 --days 10
 	$(BIN)/python bench/delivery.py
 
 # The servers that the tests start; see tests/install-servers for what and why.
