@@ -11,9 +11,8 @@ import msgspec
 
 from collector.broker.settings import EmbeddedBrokerSettings
 from collector.store.settings import DuckDBSettings, StoreSettings
-from collector.thresholds.names import load_names
 from setpoint.broker_settings import BrokerSettings
-from setpoint.config import ConfigError, Loaded, load
+from setpoint.config import Loaded, load
 from setpoint.topics import is_name
 from setpoint.units import Duration, Size
 
@@ -98,20 +97,11 @@ class GrafanaSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ThresholdSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """``names``: files that say what the metrics of other tools are called here; they go before the table
-    that comes with Setpoint.
+    """``names``: files, beside this one, that say what the metrics of other tools are called here; they go
+    before the table that comes with Setpoint.
     """
 
     names: list[str] = []
-
-    def problems(self) -> Sequence[tuple[str, str]]:
-        found = []
-        for index, path in enumerate(self.names):
-            try:
-                load_names([path])
-            except ConfigError as error:
-                found.append((f"names[{index}]", str(error)))
-        return found
 
 
 class LogSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -30,6 +30,7 @@ COLUMNS: Final[Mapping[str, Callable[[ThresholdRow], Cell]]] = {
     "ours": lambda row: row.ours,
     "points": lambda row: " ".join(row.points),
     "subjects": lambda row: row.subjects,
+    "configured": lambda row: row.configured,
     "planned": lambda row: row.planned,
     "why": lambda row: row.why,
 }
@@ -84,7 +85,7 @@ def rows_table(rows: Sequence[ThresholdRow], width: int = 120) -> str:
             row.state,
             row.source,
             row.severity or "-",
-            _configured(row) or "-",
+            row.configured or _configured(row) or "-",
             row.planned or "-",
             row.rule,
             row.why if row.state in ("none", "unmatched", "cannot tell") and not row.ours else about,

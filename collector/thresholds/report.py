@@ -8,11 +8,13 @@ from typing import Final, Literal
 import msgspec
 
 from collector.analysis.gaps.presence import Presence, presence
-from collector.analysis.gaps.threshold_drift import drifts_of
+from collector.analysis.gaps.threshold_drift import drifts_in, raised_by_point
 from collector.analysis.gaps.threshold_missing import lacks_of
 from collector.analysis.gaps.threshold_orphan import orphans_of
 from collector.analysis.review import PointReview, Review, SubjectReview
-from collector.thresholds.matched import Matched
+from collector.thresholds.found import Configured
+from collector.thresholds.matched import Matched, Pairing
+from setpoint.limits import Comparison
 from setpoint.plan import PlanPoint
 
 ThresholdState = Literal[
@@ -36,7 +38,8 @@ TOTAL: Final = "total"
 class ThresholdRow(msgspec.Struct, frozen=True, kw_only=True):
     """One configured threshold, or a rule without one (state ``none``). ``level`` is in the source's unit,
     ``ours`` what the metric is called here, ``points`` those of the plan that it is for, ``subjects`` how
-    many subjects of them. ``planned`` says what the plan has there, ``why`` what the state rests on.
+    many subjects of them. ``configured`` says it in the plan's unit, ``planned`` what the plan has there,
+    ``why`` what the state rests on.
     """
 
     source: str
@@ -53,6 +56,7 @@ class ThresholdRow(msgspec.Struct, frozen=True, kw_only=True):
     ours: str = ""
     points: list[str] = []
     subjects: int = 0
+    configured: str = ""
     planned: str = ""
     why: str = ""
 
@@ -163,9 +167,9 @@ def _numbers(row: msgspec.Struct) -> dict[str, int]:
 def _rows(review: Review) -> list[ThresholdRow]:
     drifting: set[int] = set()
     orphaned: dict[int, str] = {}
+    for raised in raised_by_point(review).values():
+        drifting |= {id(one.threshold) for one in drifts_in(raised)[0]}
     for source in review.thresholds.source_names():
-        for reviewed in review.points:
-            drifting |= {id(one.threshold) for one in drifts_of(review, source, reviewed.point)[0]}
         for orphan in orphans_of(review, source, "not planned"):
             orphaned[id(orphan.matched.threshold)] = orphan.matched.why
         for orphan in orphans_of(review, source, "not reporting"):
@@ -189,7 +193,8 @@ def _rows(review: Review) -> list[ThresholdRow]:
 def _row(one: Matched, drifting: set[int], orphaned: Mapping[int, str]) -> ThresholdRow:
     threshold = one.threshold
     state, why = _state(one, drifting, orphaned)
-    planned = next((pair for pair in one.pairings if pair.planned is not None), None)
+    pair = next((pair for pair in one.pairings if pair.planned is not None), None)
+    pair = pair or next(iter(one.pairings), None)
     return ThresholdRow(
         source=threshold.source,
         agent=threshold.agent,
@@ -205,11 +210,27 @@ def _row(one: Matched, drifting: set[int], orphaned: Mapping[int, str]) -> Thres
         ours=one.metric,
         points=sorted({pair.point.id for pair in one.pairings}),
         subjects=len(one.pairings),
-        planned=""
-        if planned is None or planned.planned is None
-        else planned.planned.describe(planned.point.unit),
+        configured="" if pair is None else _said(_configured(threshold, pair), pair.point.unit),
+        planned="" if pair is None or pair.planned is None else _said(pair.planned, pair.point.unit),
         why=why,
     )
+
+
+def _configured(threshold: Configured, pair: Pairing) -> Comparison:
+    for_ms = round(threshold.for_s * 1000)
+    if pair.high is not None:
+        return (
+            Comparison(high=pair.level, for_ms=for_ms)
+            if pair.high
+            else Comparison(low=pair.level, for_ms=for_ms)
+        )
+    if threshold.comparison == "equals":
+        return Comparison(equal=pair.level, for_ms=for_ms)
+    return Comparison(unequal=pair.level, for_ms=for_ms)
+
+
+def _said(comparison: Comparison, unit: str) -> str:
+    return comparison.describe("%" if unit == "percent" else unit)
 
 
 def _state(one: Matched, drifting: set[int], orphaned: Mapping[int, str]) -> tuple[ThresholdState, str]:

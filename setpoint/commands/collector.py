@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from collector.settings import CollectorSettings, load_settings
+from collector.thresholds.names import load_names
 from setpoint.config import ConfigError
 from setpoint.logging_setup import start_logging
 from setpoint.plan import Plan, load_plan
@@ -37,10 +38,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def load(path: Path) -> tuple[CollectorSettings, Plan]:
-    """Settings, and the plan that they name (relative to their own folder). ConfigError with all that is
-    wrong in the settings, or else in the plan.
+    """Settings, and the plan that they name. That and the tables of names are relative to their own folder.
+    ConfigError with all that is wrong in the settings, or else in a table, or else in the plan.
     """
     settings = load_settings(path).value
+    settings.thresholds.names = [str(path.parent / name) for name in settings.thresholds.names]
+    load_names(settings.thresholds.names)
     return settings, load_plan(path.parent / settings.collector.plan)
 
 

@@ -172,3 +172,17 @@ def test_thresholds_that_come_in_become_findings_and_close_when_they_are_mended(
     finally:
         register.close()
         site.close()
+
+
+def test_a_table_of_names_beside_the_settings_is_checked_with_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "collector.yaml").write_text("thresholds: {names: [names.yaml]}\n")
+    names = tmp_path / "names.yaml"
+    names.write_text("names: [{metric: my_cpu, ours: cpu.usage_active}]\n")
+    check = ["collector", "check", "--config", str(tmp_path / "collector.yaml")]
+    assert main(check) == 0
+    names.write_text("names:\n  - {metric: my_cpu, ours: cpu}\n")
+    assert main(check) == 2
+    assert f"{names}:2: names[0].ours: expected measurement.field" in capsys.readouterr().err

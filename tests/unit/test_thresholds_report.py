@@ -74,7 +74,7 @@ def test_a_row_says_what_is_configured_and_what_is_planned() -> None:
     late = report().rows[0]
     assert (late.source, late.agent, late.comparison, late.level) == ("prometheus", "mon-01", "below", 0.01)
     assert (late.ours, late.points, late.subjects) == ("cpu.usage_active", ["host-cpu"], 1)
-    assert late.planned == "above 95 percent for 5m"
+    assert (late.configured, late.planned) == ("above 99 % for 5m", "above 95 % for 5m")
 
 
 def test_sources_are_counted() -> None:
@@ -174,7 +174,8 @@ def test_tables_fit_a_terminal_and_obey_nobody() -> None:
     now = report()
     text = rows_table(now.rows, 120)
     assert max(map(len, text.splitlines())) <= 120
-    assert "< 0.01 for 5m" in text
+    assert "above 99 % for 5m" in text
+    assert "> 3" in text
     shown = statistics_tables(with_change(now, "2026-09", {}).points, with_change(now, "2026-09", {}).sources)
     assert "2 (+2)" in shown
     assert max(map(len, shown.splitlines())) <= 120

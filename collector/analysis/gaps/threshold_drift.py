@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from collector.analysis.gaps.report import MEMBERS_KEPT, Gap, gap_verdict, other_verdict, query
@@ -58,28 +58,40 @@ class Drift(NamedTuple):
     late: bool | None
 
 
+Raised = Mapping[tuple[str, str], Sequence[tuple[Configured, Pairing]]]
+"""What raises alarms and can be compared, by source and point."""
+
+
 def check(review: Review) -> list[Verdict]:
     """One verdict per point and source."""
+    raised = raised_by_point(review)
     return [
-        _judge(review, source, reviewed.point)
+        _judge(review, source, reviewed.point, raised.get((source, reviewed.point.id), ()))
         for reviewed in review.points
         for source in review.thresholds.source_names()
     ]
 
 
-def drifts_of(review: Review, source: str, point: PlanPoint) -> tuple[list[Drift], bool]:
+def raised_by_point(review: Review) -> Raised:
+    """The thresholds that raise alarms, with the subjects that the plan has a comparable level for."""
+    found: dict[tuple[str, str], list[tuple[Configured, Pairing]]] = {}
+    for one in review.thresholds.matched:
+        for pairing in one.pairings if one.counts else ():
+            if pairing.severity and pairing.outcome != "no such level":
+                key = (one.threshold.source, pairing.point.id)
+                found.setdefault(key, []).append((one.threshold, pairing))
+    return found
+
+
+def drifts_in(raised: Sequence[tuple[Configured, Pairing]]) -> tuple[list[Drift], bool]:
     """What differs from the plan, and whether something could not be told.
 
     Of several thresholds for the same severity of a subject it is enough that one is as planned.
     """
-    found: dict[tuple[Subject, str, bool | None], list[tuple[Configured, Pairing]]] = {}
-    for one in review.thresholds.matched:
-        if one.threshold.source != source or not one.counts:
-            continue
-        for pairing in one.pairings:
-            if pairing.point.id == point.id and pairing.severity and pairing.outcome != "no such level":
-                key = (pairing.reviewed.subject, pairing.severity, pairing.high)
-                found.setdefault(key, []).append((one.threshold, pairing))
+    found: dict[tuple[Subject, str | None, bool | None], list[tuple[Configured, Pairing]]] = {}
+    for threshold, pairing in raised:
+        key = (pairing.reviewed.subject, pairing.severity, pairing.high)
+        found.setdefault(key, []).append((threshold, pairing))
     drifts: list[Drift] = []
     unknown = False
     for pairs in found.values():
@@ -106,11 +118,13 @@ def _is_late(threshold: Configured, pairing: Pairing) -> bool | None:
     return False if beyond <= 0 and longer_ms <= 0 else None
 
 
-def _judge(review: Review, source: str, point: PlanPoint) -> Verdict:
+def _judge(
+    review: Review, source: str, point: PlanPoint, raised: Sequence[tuple[Configured, Pairing]]
+) -> Verdict:
     subject: Subject = (("source", source),)
     if reason := not_read(review, source):
         return other_verdict(KIND, point.id, point, subject, "cannot tell", reason)
-    drifts, unknown = drifts_of(review, source, point)
+    drifts, unknown = drifts_in(raised)
     if drifts:
         return _gap(review, source, point, drifts)
     if unknown:
