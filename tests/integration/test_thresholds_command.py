@@ -178,7 +178,9 @@ def test_a_table_of_names_beside_the_settings_is_checked_with_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "plan.yaml").write_text(PLAN)
-    (tmp_path / "collector.yaml").write_text("thresholds: {names: [names.yaml]}\n")
+    (tmp_path / "collector.yaml").write_text(
+        "collector: {plan: plan.yaml}\nthresholds: {names: [names.yaml]}\n"
+    )
     names = tmp_path / "names.yaml"
     names.write_text("names: [{metric: my_cpu, ours: cpu.usage_active}]\n")
     check = ["collector", "check", "--config", str(tmp_path / "collector.yaml")]
