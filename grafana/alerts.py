@@ -61,6 +61,9 @@ def alert_rules(
     """The provisioning file as data, and which points have no rules and why."""
     rules, left_out = [], []
     for point in plan.points:
+        if point.percent_of or point.ratio_to:
+            left_out.append(f'point "{point.id}" has no alert rules: its value is made of two fields')
+            continue
         try:
             rules += [rule for part in parts(point) for rule in _rules(part, flavour, data_source)]
         except NotExpressible as error:

@@ -31,7 +31,8 @@ def plan_point(plan: Plan, query: Query) -> PlanPoint | None:
     tags = query.selector.where
     for point in plan.points:
         same = point.metric == query.selector.metric and point.rate == query.rate
-        if same and point.scale == query.scale and _is_about_all(point, tags):
+        of_two_fields = point.percent_of is not None or point.ratio_to is not None
+        if same and not of_two_fields and point.scale == query.scale and _is_about_all(point, tags):
             return point
     return None
 

@@ -284,6 +284,17 @@ def test_a_condition_that_promql_has_no_words_for_is_told_and_not_guessed() -> N
     assert alert_rules(plan, "influxdb")[1] == []
 
 
+def test_a_value_of_two_fields_has_no_alert_rule_and_that_is_told() -> None:
+    plan = parse_plan(
+        "plan: p\nrevision: 1\n"
+        "points: [{id: x, metric: m.used, percent_of: m.total, unit: percent, warning: {above: 1}}]\n"
+    )
+    for flavour in ("influxdb", "prometheus"):
+        data, left_out = alert_rules(plan, flavour)  # type: ignore[arg-type]
+        assert data["groups"] == []
+        assert left_out == ['point "x" has no alert rules: its value is made of two fields']
+
+
 @pytest.mark.parametrize("name", ["influxdb1", "influxdb2", "victoriametrics"])
 def test_the_provisioned_data_source_is_the_pushed_one(name: str) -> None:
     path = FOLDER.parent / "provisioning" / "datasources" / f"{name}.yaml"
