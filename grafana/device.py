@@ -122,13 +122,13 @@ DEVICE = Frame(
                     "Errors",
                     _port("in_errors", "{name} in"),
                     _port("out_errors", "{name} out"),
-                    unit="pps",
+                    unit="cps",
                 ),
                 _graph(
                     "Discards",
                     _port("in_discards", "{name} in"),
                     _port("out_discards", "{name} out"),
-                    unit="pps",
+                    unit="cps",
                 ),
                 Panel(
                     kind="state-timeline",

@@ -128,7 +128,7 @@ HOST_DASHBOARD = Frame(
                     _rate("net.err_out", "{interface} errors out", "interface"),
                     _rate("net.drop_in", "{interface} drops in", "interface"),
                     _rate("net.drop_out", "{interface} drops out", "interface"),
-                    unit="pps",
+                    unit="cps",
                 ),
             ),
         ),

@@ -66,7 +66,8 @@ class Panel:
         """The panel as Grafana keeps it, without place and number."""
         drawn = self._plan_steps(context) if self.kind == "timeseries" else ()
         defaults = models.FieldConfig(
-            unit=self.unit,
+            # Of a table only the values of its queries are in the unit: a TCP port is no per cent.
+            unit="none" if self.kind == "table" else self.unit,
             min_val=self.low,
             max_val=self.high,
             no_value=context.text(self.none),
@@ -137,7 +138,7 @@ class Panel:
                 # The background tells the state to those who are too far away to read the number.
                 return stat.Options(
                     graph_mode=common.BigValueGraphMode.NONE,
-                    color_mode=common.BigValueColorMode.BACKGROUND_SOLID,
+                    color_mode=common.BigValueColorMode.BACKGROUND,
                     justify_mode=common.BigValueJustifyMode.CENTER,
                     text_mode=common.BigValueTextMode.AUTO,
                     reduce_options=reduce,
@@ -188,17 +189,42 @@ class Panel:
         return [without_time, merge, rename]
 
     def _overrides(self, context: Context) -> list[models.DashboardFieldConfigSourceOverrides]:
+        if self.kind != "table":
+            return []
+        columns = [query.column for query in self.queries]
+        # Else a tag that a series does not have says that there is no data.
+        texts = _override("byType", "string", {"noValue": ""})
         return [
-            models.DashboardFieldConfigSourceOverrides(
-                matcher=models.MatcherConfig(id_val="byName", options=context.text(column)),
-                properties=[models.DynamicConfigValue(id_val="unit", value=unit)],
-            )
-            for column, unit in self.units.items()
+            texts,
+            *(_override("byName", context.text(name), self._column(name)) for name in columns if name),
         ]
+
+    def _column(self, name: str) -> Mapping[str, object]:
+        """What sets the column of a query apart from those of the tags."""
+        unit = {"unit": self.units.get(name, self.unit)}
+        if self.steps == PLAIN:
+            return unit
+        return {
+            **unit,
+            "color": {"mode": "thresholds"},
+            "custom.cellOptions": {"type": "color-background", "mode": "basic"},
+            # What Grafana before 10 calls it.
+            "custom.displayMode": "color-background-solid",
+        }
+
+
+def _override(
+    matcher: str, option: str, properties: Mapping[str, object]
+) -> models.DashboardFieldConfigSourceOverrides:
+    return models.DashboardFieldConfigSourceOverrides(
+        matcher=models.MatcherConfig(id_val=matcher, options=option),
+        properties=[models.DynamicConfigValue(id_val=id_, value=value) for id_, value in properties.items()],
+    )
 
 
 def _color_mode(kind: Kind) -> models.FieldColorModeId:
-    if kind in ("timeseries", "table"):
+    # By thresholds, a state-timeline names the ranges between them and not the states.
+    if kind in ("timeseries", "table", "state-timeline"):
         return models.FieldColorModeId.PALETTE_CLASSIC
     return models.FieldColorModeId.THRESHOLDS
 

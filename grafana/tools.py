@@ -128,6 +128,8 @@ TOOLS = Frame(
                     ),
                     unit="none",
                     steps=(Step(None, "red"), Step(1, "green")),
+                    # As many columns as there are ways to name a process.
+                    width=24,
                 ),
                 _graph(
                     "Processor",

@@ -106,6 +106,28 @@ def test_panels_do_not_overlap_and_have_numbers_of_their_own(flavour: Flavour, n
                 taken[x, y] = panel["title"]
 
 
+def test_states_are_named_and_not_the_ranges_between_thresholds() -> None:
+    """In the colour mode "thresholds" a state-timeline says "< 1" where the state has a name."""
+    for frame in DASHBOARDS.values():
+        for panel in _panels(dashboard_json(frame, Context("influxdb"))):
+            if panel["type"] == "state-timeline":
+                assert panel["fieldConfig"]["defaults"]["color"]["mode"] != "thresholds", panel["title"]
+                assert panel["fieldConfig"]["defaults"]["mappings"], panel["title"]
+
+
+def test_only_the_values_of_a_table_are_in_its_unit() -> None:
+    panels = _panels(dashboard_json(DASHBOARDS["tools"], Context("influxdb")))
+    (panel,) = [panel for panel in panels if panel["title"] == "TCP: available, last 7 days"]
+    assert panel["fieldConfig"]["defaults"]["unit"] == "none", "the column of TCP ports is a number, too"
+    (values,) = [
+        {one["id"]: one["value"] for one in override["properties"]}
+        for override in panel["fieldConfig"]["overrides"]
+        if override["matcher"] == {"id": "byName", "options": "Available"}
+    ]
+    assert values["unit"] == "percent"
+    assert values["color"] == {"mode": "thresholds"}
+
+
 def test_addresses_of_dashboards_differ() -> None:
     uids = [frame.uid for frame in DASHBOARDS.values()]
     assert len(uids) == len(set(uids))
