@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import random
 import shutil
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -162,8 +163,8 @@ def test_snmpd_is_read_with_a_community(snmpd: Snmpd, engine: EngineName, versio
 def test_snmpd_is_read_with_every_algorithm(snmpd: Snmpd, engine: EngineName, auth: str, priv: str) -> None:
     if priv and not auth:
         return  # SNMPv3 has no such level
-    if engine == "pysnmp" and priv not in ("", "aes128") and auth not in ("sha", "sha512"):
-        return  # how keys are lengthened depends on their length, and a session of pysnmp takes 0.3 s to open
+    if engine == "pysnmp" and auth != "sha" and priv != "aes128":
+        return  # a session of pysnmp takes 0.2 s to open
     credentials = by_user(auth, priv)
 
     async def use(session: Session) -> Value | Missing:
@@ -368,7 +369,29 @@ def test_devices_that_break_on_bulk_are_asked_for_less(
     (rows, requests), complaints, _ = ask(snmp.only_bulk_up_to(most, status), use, engine=engine)
     assert rows == COUNTERS
     assert any("rows at once" in text for text in complaints)
-    assert requests <= 4  # it was learned: no question that the device does not take
+    assert requests <= 5  # it was learned: at most one question that the device does not take
+
+
+def test_one_table_that_needs_small_steps_does_not_slow_down_the_others(engine: EngineName) -> None:
+    def answer(request: Request, table: Table) -> Sequence[bytes]:
+        if (
+            request.pdu == snmp.GETBULK
+            and request.index > 1
+            and request.oids[0].startswith(f"{INTERFACES}.11")
+        ):
+            return [request.response([], status=snmp.TOO_BIG)]
+        return snmp.honest(request, table)
+
+    async def use(session: Session) -> int:
+        assert len(await session.walk(f"{INTERFACES}.11")) == 3
+        for _ in range(5):
+            assert await session.walk(COLUMN) == COUNTERS
+        before = session.cost.requests
+        assert await session.walk(COLUMN) == COUNTERS
+        return session.cost.requests - before
+
+    requests, _, _ = ask(answer, use, engine=engine)
+    assert requests == 4
 
 
 @pytest.mark.parametrize("status", [None, snmp.TOO_BIG])
@@ -598,24 +621,22 @@ WRONG_BINDINGS = [
 ]
 
 
-@pytest.mark.parametrize("bindings", WRONG_BINDINGS, ids=[wrong.hex() for wrong in WRONG_BINDINGS])
-def test_an_answer_with_a_broken_inside_is_an_error_or_a_missing_value(
-    engine: EngineName, bindings: bytes
-) -> None:
+def test_an_answer_with_a_broken_inside_is_an_error_or_a_missing_value(engine: EngineName) -> None:
+    wrong = b""
+
     def answer(request: Request, _table: Table) -> list[bytes]:
-        return [request.message(bindings)]
+        return [request.message(wrong)]
 
-    async def use(session: Session) -> str:
-        try:
-            found = await session.get([UPTIME])
-        except AnswerError as error:
-            return str(error)
-        assert found == {UPTIME: Missing.NO_SUCH_INSTANCE}
-        with pytest.raises(AnswerError):
-            await session.walk("1.3.6.1.2.1.1")
-        return "missing"
+    async def use(session: Session) -> None:
+        nonlocal wrong
+        for bindings in WRONG_BINDINGS:
+            wrong = bindings
+            with contextlib.suppress(AnswerError):
+                assert await session.get([UPTIME]) == {UPTIME: Missing.NO_SUCH_INSTANCE}, bindings
+            with pytest.raises(AnswerError):
+                await session.walk("1.3.6.1.2.1.1")
 
-    assert ask(answer, use, engine=engine)[0]
+    ask(answer, use, engine=engine)
 
 
 def test_an_answer_that_is_longer_than_an_engine_reads_is_asked_for_in_parts(engine: EngineName) -> None:
@@ -632,17 +653,12 @@ def test_an_answer_with_a_wrong_digest_is_not_used(snmpd: Snmpd, engine: EngineN
         holds_uptime = snmp.oid(UPTIME) in answer
         return answer[:-1] + bytes([answer[-1] ^ 1]) if holds_uptime else answer
 
-    with AlteringProxy(snmpd.port, alter) as proxy:
-
-        async def use(session: Session) -> list[str]:
-            with pytest.raises(NoAnswerError):
-                await session.get([UPTIME])
-            return list(session.complaints)
-
-        complaints = with_session(
-            use, engine=engine, port=proxy.port, credentials=by_user("sha256"), timing=HASTY
-        )
-    assert complaints == ["sent an answer whose digest is wrong; it was not used"]
+    credentials = by_user("sha256")
+    with (
+        AlteringProxy(snmpd.port, alter) as proxy,
+        pytest.raises(AnswerError, match="whose digest is wrong"),
+    ):
+        with_session(get(UPTIME), engine=engine, port=proxy.port, credentials=credentials)
 
 
 def test_a_call_ends_by_its_deadline(engine: EngineName) -> None:
@@ -680,7 +696,7 @@ def test_closed_sessions_leave_no_descriptors(engine: EngineName) -> None:
     ask(snmp.honest, use, engine=engine)
     gc.collect()
     before = len([*Path("/proc/self/fd").iterdir()])
-    for _ in range(5):
+    for _ in range(3):
         ask(snmp.honest, use, engine=engine)
     gc.collect()
     assert len([*Path("/proc/self/fd").iterdir()]) == before
@@ -694,7 +710,7 @@ def test_mutated_answers_cost_no_more_than_an_error(engine: EngineName, version:
         genuine = snmp.honest(request, table)
         return [snmp.mutated(genuine[0], numbers), *genuine]
 
-    calls = 800 if engine == "gufo" else 200
+    calls = 800 if engine == "gufo" else 100
 
     async def use(session: Session) -> int:
         errors = 0

@@ -90,6 +90,7 @@ class DeviceSession:
         self._engine = engine
         self._timing = timing
         self._repetitions = timing.max_repetitions if bulk else 0
+        self._may_grow = False
         self._get_size = _MAX_GET
         self._heard = False
         self.cost = engine.cost
@@ -181,6 +182,7 @@ class DeviceSession:
                     rows = []  # what was read with other repetitions is read again
                     try:
                         await self._walk(base, rows)
+                        self._ask_for_more()
                         break
                     except _AskForLess as less:
                         self._ask_for_less(less)
@@ -204,9 +206,16 @@ class DeviceSession:
             self._repetitions = 0
         else:
             self._repetitions = max(1, before // 4)
+        # An answer that says so costs little and may be about this table alone; silence costs its timeout.
+        self._may_grow = self._repetitions > 0 and isinstance(less.why, AnswerError)
         self._engine.complaints.add(
             f"{before} rows at once: {less.why}; asked for {self._repetitions or 'one with GETNEXT'} since"
         )
+
+    def _ask_for_more(self) -> None:
+        if self._may_grow:
+            self._repetitions = min(2 * self._repetitions, self._timing.max_repetitions)
+            self._may_grow = self._repetitions < self._timing.max_repetitions
 
     async def _walk(self, base: str, rows: Rows) -> None:
         """Fills ``rows``. _AskForLess where fewer repetitions may help."""

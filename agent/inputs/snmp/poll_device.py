@@ -138,6 +138,12 @@ class DevicePoller:
         if session is not None:
             await session.close()
 
+    async def _reopen(self) -> None:
+        requests = self._session.cost.requests if self._session else 0
+        await self.close()
+        self._session = await self._open(self.device, False)
+        self._session.cost.requests += requests
+
     async def _ask_vitals(self) -> _Vitals:
         """What every poll begins with. SessionError when the device does not answer; TimeoutError."""
         async with asyncio.timeout(self.device.deadline_s):
@@ -147,10 +153,7 @@ class DevicePoller:
             if self._failures:
                 # It is back, and gets its retries back with a new session.
                 self._failures = 0
-                requests = self._session.cost.requests
-                await self.close()
-                self._session = await self._open(self.device, False)
-                self._session.cost.requests += requests
+                await self._reopen()
         # Over v1 every value that is missing costs a request of its own.
         self._missing |= {oid for oid, value in found.items() if isinstance(value, Missing)} - {_SYS_UPTIME}
         ticks = found.get(_SYS_UPTIME)
@@ -165,6 +168,8 @@ class DevicePoller:
         loop = asyncio.get_running_loop()
         self._forget_what_changed(vitals, loop.time())
         if self._plan is None or loop.time() - self._planned_s >= _REFRESH_S:
+            if self._session is not None and self._session.complaints:
+                await self._reopen()  # a new session finds out anew how much it may ask for at once
             await self._look_at()
         async with asyncio.timeout(self.device.deadline_s):
             await self._read("fast", points)

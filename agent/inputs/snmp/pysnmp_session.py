@@ -174,10 +174,9 @@ class PysnmpEngine:
                     return True
                 if header.pdu == REPORT:
                     raise _Stale  # of an engine that it does not know: another device has taken the place
-                if asked.version != 3:
-                    raise AnswerError("an answer that cannot be decoded")
-                self.complaints.add("sent an answer whose digest is wrong; it was not used")
-                return None
+                if asked.version == 3:
+                    raise AnswerError("an answer whose digest is wrong; it was not used")
+                raise AnswerError("an answer that cannot be decoded")
 
             await self._wire.exchange(request, fits)
         if not results:
