@@ -2,8 +2,11 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.periods import Period, last_window, running_window
+from setpoint.calendars import Calendar, Weekly
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -48,3 +51,25 @@ def test_the_day_of_a_clock_change_has_23_hours() -> None:
 
 def test_the_week_before_new_year_has_its_iso_number() -> None:
     assert last_window("week", SHANGHAI, ms("2027-01-05T00:00")).label == "2026-W53"
+
+
+@given(
+    now=st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1)),
+    period=st.sampled_from(["day", "week", "month", "quarter", "year"]),
+    hours=st.integers(-12, 12),
+)
+def test_another_time_zone_shifts_a_period_and_what_counts_in_it_and_nothing_else(
+    now: datetime, period: Period, hours: int
+) -> None:
+    now_ms, shift_ms = round(now.replace(tzinfo=UTC).timestamp() * 1000), hours * 3_600_000
+    week = Weekly.parse("Mon-Fri 08:00-18:00, Sat 22:00-04:00").by_day()
+    there = f"Etc/GMT{hours:+d}"  # POSIX: what lies west of Greenwich has a plus
+    for window_of in (running_window, last_window):
+        here = window_of(period, ZoneInfo("UTC"), now_ms)
+        moved = window_of(period, ZoneInfo(there), now_ms + shift_ms)
+        assert moved.label == here.label
+        assert (moved.start_ms, moved.end_ms) == (here.start_ms + shift_ms, here.end_ms + shift_ms)
+        spans = Calendar("UTC", week).spans(here.start_ms, here.end_ms)
+        assert Calendar(there, week).spans(moved.start_ms, moved.end_ms) == tuple(
+            (start + shift_ms, end + shift_ms) for start, end in spans
+        )
