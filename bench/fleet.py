@@ -48,6 +48,7 @@ def review(fleet: Fleet, folder: Path, reviews: int) -> list[Finding]:
         for host in fleet.hosts:
             times = [signal.time_ms for signal in fleet.of(host=host) if "device" not in signal.tags]
             agents.restore([(host, int(min(t.min() for t in times)), int(max(t.max() for t in times)))])
+            agents.get(SITE, host).sent(fleet.clocks_ms.get(host, 0))
         plan = parse_plan(fleet.plan_text())
         start_ms, end_ms = fleet.clock.start_ms, fleet.clock.end_ms
         revision = Revision(plan.hash, plan.revision, "", "", plan.text, start_ms - DAY_MS)

@@ -7,9 +7,11 @@ from typing import Final
 
 import numpy as np
 
+from agent.inputs.thresholds.found import FoundThreshold, to_points
 from bench.simulation.expected import Expected, expect
 from bench.simulation.fleet import HOUR_MS, MINUTE_MS, POLLERS, Fleet
 from bench.simulation.signals import Rhythm, Signal, hours_of_day, is_weekend, smooth_noise
+from setpoint.threshold import Matcher
 
 Fault = Callable[[Fleet], Sequence[Expected]]
 
@@ -300,6 +302,43 @@ def wrapping_counter(fleet: Fleet) -> Sequence[Expected]:
     return []
 
 
+# -- what stands behind something dead, and what cannot be trusted --------------------------------------
+
+
+def dead_core_switch(fleet: Fleet) -> Sequence[Expected]:
+    """A switch dies on day 24, and with it everything that is reached through it: one root cause."""
+    dead, behind = fleet.take("device"), fleet.take("device")
+    fleet.plan["hosts"][behind] = {"depends_on": [dead]}
+    for device in (dead, behind):
+        for signal in fleet.of(device=device):
+            if signal.field == "up":
+                signal.value[signal.time_ms >= fleet.clock.at(24.3)] = 0
+            else:
+                signal.keep(signal.time_ms < fleet.clock.at(24.3))
+    subject = {"host": _poller_of(fleet, dead), "device": dead}
+    return [
+        expect("threshold-breached", "device-up", **subject),
+        expect("target-missed", "device-up", **subject),
+        expect("went-silent", None, device=dead),
+    ]
+
+
+def outbox_too_small(fleet: Fleet) -> Sequence[Expected]:
+    """An agent that dropped readings twice, and began to count anew in between."""
+    host = fleet.take("host")
+    dropped = fleet.signal("setpoint_agent.dropped_readings", host=host)
+    dropped.value[dropped.during(fleet.clock.at(8), fleet.clock.at(15))] = 41_000
+    dropped.value[dropped.time_ms >= fleet.clock.at(20)] = 500
+    return [expect("agent-dropping", None, host=host)]
+
+
+def clock_ahead(fleet: Fleet) -> Sequence[Expected]:
+    """An agent whose clock is two minutes ahead of the collector's, and one that is two seconds behind."""
+    ahead, behind = fleet.take("host"), fleet.take("host")
+    fleet.clocks_ms |= {ahead: 120_000, behind: -2_000}
+    return [expect("clock-skew", None, host=ahead)]
+
+
 # -- thresholds that do not fit ------------------------------------------------------------------------
 
 
@@ -350,6 +389,43 @@ def disk_cleaned_up(fleet: Fleet) -> Sequence[Expected]:
     grown = np.where(days < 12, 60 + 1.5 * days, 58.0)
     disk.value = np.round(grown + 0.3 * smooth_noise(fleet.random, len(days), 500), 2)
     return []
+
+
+# -- thresholds in another tool ------------------------------------------------------------------------
+
+
+def prometheus(fleet: Fleet) -> Sequence[Expected]:
+    """Prometheus has thresholds of its own. Of memory it has those of the plan; of disks another warning
+    level; of traffic none, which the plan wants it to have; and one on what no plan knows, and one on a host
+    that is gone.
+    """
+    gone = "host-scrapped"
+    rules = [
+        FoundThreshold("MemoryFull", "mem.used_percent", "above", 90, (), "critical", 600),
+        FoundThreshold("DiskFilling", "disk.used_percent", "above", 92, (), "warning", 0),
+        FoundThreshold("DiskFull", "disk.used_percent", "above", 95, (), "critical", 0),
+        FoundThreshold("TooManyUsers", "system.n_users", "above", 20, (), "warning", 0),
+        FoundThreshold(
+            "OldHostBusy", "mem.used_percent", "above", 90, (Matcher("host", "=", gone),), "critical", 600
+        ),
+    ]
+    for point in to_points("prometheus", rules, every_s=300, rules=len(rules)):
+        for field, value in point.fields.items():
+            if not isinstance(value, str):
+                tags = {"host": POLLERS[0], **{key: tag for key, tag in point.tags.items() if tag}}
+                fleet.add(f"{point.measurement}.{field}", tags, value, 5 * MINUTE_MS)
+    # All that one reading finds has its time.
+    readings = [s for s in fleet.of(source="prometheus") if s.measurement.startswith("threshold")]
+    for signal in readings:
+        signal.time_ms = readings[0].time_ms.copy()
+        signal.value = np.full(len(signal.time_ms), signal.value[0])
+    for id_ in ("host-memory", "host-disk", "host-traffic"):
+        fleet.point(id_)["raised_by"] = ["prometheus"]
+    return [
+        expect("threshold-drift", "host-disk", source="prometheus"),
+        expect("threshold-missing", "host-traffic"),
+        expect("threshold-orphan", None, source="prometheus"),
+    ]
 
 
 # -- what the plan lacks -------------------------------------------------------------------------------
@@ -411,6 +487,10 @@ FAULTS: Final[Mapping[str, Fault]] = {
         flapping_disk,
         disk_fills_up,
         disk_cleaned_up,
+        dead_core_switch,
+        outbox_too_small,
+        clock_ahead,
+        prometheus,
     )
 }
 

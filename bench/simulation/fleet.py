@@ -46,6 +46,8 @@ class Fleet:
         self.devices = [f"sw-{n:02d}" for n in range(1, devices + 1)]
         self.tools = [f"https://tool-{n:02d}.example/health" for n in range(1, tools + 1)]
         self.signals: list[Signal] = []
+        self.clocks_ms: dict[str, int] = {}
+        """How far an agent's clock is ahead, of those that are not right."""
         self.plan = _plan(self.hosts, self.devices, self.tools)
         self._free = {
             "host": self._shuffled(self.hosts[len(POLLERS) :]),
