@@ -74,5 +74,9 @@ class MatchedThresholds:
         """Whether all of the source could be read and understood."""
         return all(one.complete for one in self.found.sources if one.name == source)
 
+    def is_set_by_people(self, source: str) -> bool:
+        """Whether it is a tool. A device has limits of its own, which nobody has put there."""
+        return any(one.every_ms is not None for one in self.found.sources if one.name == source)
+
 
 NO_THRESHOLDS = MatchedThresholds()

@@ -234,9 +234,9 @@ def test_an_input_that_is_none_is_told_which_there_are(capsys: pytest.CaptureFix
     code, _, said = output(capsys, "agent", "check", "--config", "x.yaml")
     first, second = said.splitlines()
     assert code == 2
-    assert first.startswith('x.yaml:2: inputs[0].input: expected one of "host", ')
+    assert first.startswith('x.yaml:2: inputs[0].input: expected one of "grafana_alerts", ')
     assert first.endswith('got text "hosts"')
-    assert second.startswith('x.yaml:3: inputs[1].input: missing, it is required: one of "host", ')
+    assert second.startswith('x.yaml:3: inputs[1].input: missing, it is required: one of "grafana_alerts", ')
 
 
 @pytest.mark.parametrize("case", COLLECTORS)

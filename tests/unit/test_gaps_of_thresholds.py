@@ -11,7 +11,9 @@ from collector.analysis.gaps import threshold_drift, threshold_missing, threshol
 from collector.analysis.review import Review
 from collector.series import SeriesTable
 from collector.thresholds.found import FoundThresholds
+from collector.thresholds.read import read_thresholds
 from setpoint.finding import Verdict
+from setpoint.reading import Point
 from tests.unit.review_factory import (
     CPU,
     CPU_TAGS,
@@ -26,7 +28,7 @@ from tests.unit.review_factory import (
     statistics,
     subject,
 )
-from tests.unit.threshold_factory import IDLE, found, knowing, read
+from tests.unit.threshold_factory import IDLE, found, knowing, observe, read
 
 AT = RUNNING.end_ms
 HOSTS = ("mon-01", "jump-01")
@@ -295,3 +297,16 @@ def test_never_reported_is_not_reporting() -> None:
     full = found("Full", "disk.used_percent", "above", 80, severity="warning")
     _, not_reporting = threshold_orphan.check(knowing(review(one, RUNNING, never), read(full, at_ms=AT)))
     assert not_reporting.answer == "gap"
+
+
+def test_what_a_device_knows_by_itself_needs_no_plan() -> None:
+    series = SeriesTable()
+    tags = {
+        "source": "snmp",
+        "rule": "too hot",
+        "metric": "snmp_sensor.value",
+        "comparison": "above",
+        "device": "sw-1",
+    }
+    observe(series, [Point("threshold", tags, {"level": 60.0})], AT)
+    assert {one.answer for one in threshold_orphan.check(site(read_thresholds(series)))} == {"no gap"}

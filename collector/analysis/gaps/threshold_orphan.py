@@ -87,7 +87,9 @@ def check(review: Review) -> list[Verdict]:
 
 def orphans_of(review: Review, source: str, ground: Ground) -> list[Orphan]:
     """The thresholds of the source that are raised and have nothing to stand on, for this reason."""
-    found = []
+    found: list[Orphan] = []
+    if ground == "not planned" and not review.thresholds.is_set_by_people(source):
+        return found
     for one in review.thresholds.matched:
         if one.threshold.source == source and one.counts:
             orphan = _unplanned(one) if ground == "not planned" else _unreported(review, one)
