@@ -11,6 +11,7 @@ from collector.agents import AgentState
 from collector.backup import pack
 from collector.linked import linked
 from collector.now import NowRow
+from collector.plan_try import PlanTry, Tried, TryQuery
 from collector.self_metrics import self_values
 from collector.settings import CollectorSettings
 from collector.store.base import Metric, StoreUnavailable
@@ -72,6 +73,7 @@ class View:
         self._collector = collector
         self._settings = settings
         self._plan = plan_summary(plan)
+        self._try = PlanTry(plan, collector.store, collector.series, collector.agents, collector.register)
 
     @property
     def version(self) -> str:
@@ -180,6 +182,9 @@ class View:
         metric = Metric(query.measurement, query.field)
         with self._collector.store.train(metric, wanted, query.start_ms, query.end_ms) as train:
             return samples_of(train, query.start_ms, query.end_ms, query.limit)
+
+    def replay(self, query: TryQuery) -> Tried:
+        return self._try.replay(query)
 
     async def backup(self, path: Path) -> None:
         store = self._collector.store

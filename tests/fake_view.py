@@ -12,6 +12,7 @@ import msgspec
 
 from collector.agents import AgentState
 from collector.now import NowRow
+from collector.plan_try import Replayed, Tried, TriedSubject, TryQuery, UnknownPoint
 from collector.thresholds.report import ThresholdReport
 from collector.watched import STATES
 from collector.web.view import (
@@ -273,6 +274,7 @@ class FakeView:
         self.broken: Exception | None = None
         self.samples_take_s = 0.0
         self.queries: list[SampleQuery | SeriesQuery] = []
+        self.tries: list[TryQuery] = []
         self.backups: list[Path] = []
 
     def clock_ms(self) -> int:
@@ -340,6 +342,16 @@ class FakeView:
         await asyncio.sleep(self.samples_take_s)
         samples = [(query.start_ms, 1.5), (query.start_ms + 10_000, 2.5)]
         return Samples(False, [SubjectSamples({"host": "mon-01"}, samples)])
+
+    def replay(self, query: TryQuery) -> Tried:
+        self.tries.append(query)
+        if query.point == "nobody":
+            raise UnknownPoint('the plan has no point "nobody"')
+        replayed = Replayed(
+            "above 95 percent", 3, 3_600_000, 1_800_000, [(query.start_ms, query.start_ms + 1)]
+        )
+        row = TriedSubject({"host": "mon-01"}, 1.0, 0.5, 99.0, {"critical": replayed}, {"critical": replayed})
+        return Tried(query.point, "CPU busy", "percent", "UTC", query.start_ms, query.end_ms, [row])
 
     async def backup(self, path: Path) -> None:
         self._fail()

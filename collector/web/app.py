@@ -20,6 +20,7 @@ from collector.web.errors import Errors
 from collector.web.html import page_router
 from collector.web.maintenance import maintenance_router, taking_maintenance
 from collector.web.page import Pages
+from collector.web.plan_try import plan_try_router
 from collector.web.security import HostCheck, add_security_headers
 from collector.web.thresholds import thresholds_router
 from collector.web.view import CollectorView
@@ -45,7 +46,14 @@ def build_app(
     # More at once would make each of them slower, and receiving too.
     readers = asyncio.Semaphore(2)
     return Litestar(
-        [*api_routers(), get_backup, maintenance_router(), thresholds_router(), page_router()],
+        [
+            *api_routers(),
+            get_backup,
+            maintenance_router(),
+            plan_try_router(),
+            thresholds_router(),
+            page_router(),
+        ],
         dependencies={
             "pages": Provide(lambda: pages, sync_to_thread=False),
             "view": Provide(lambda: view, sync_to_thread=False),

@@ -10,6 +10,7 @@ import msgspec
 
 from collector.agents import AgentState
 from collector.now import NowRow
+from collector.plan_try import Tried, TryQuery
 from collector.thresholds.report import ThresholdReport
 from setpoint.finding import Finding, State
 
@@ -184,6 +185,9 @@ class CollectorView(Protocol):
 
     async def samples(self, query: SampleQuery) -> Samples:
         """The earliest ``query.limit`` samples that the query asks for. StoreUnavailable as the store."""
+
+    def replay(self, query: TryQuery) -> Tried:
+        """What another setting would have said. CannotTry; StoreUnavailable as the store. Takes its time."""
 
     async def backup(self, path: Path) -> None:
         """Writes store, register and plan as one tar to a new file."""

@@ -1,4 +1,4 @@
-"""``setpoint plan check``"""
+"""``setpoint plan check|try``"""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from setpoint.commands.plan_try import add_try_parser
 from setpoint.config import ConfigError
 from setpoint.plan import load_plan
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the command line."""
-    parser = subparsers.add_parser("plan", help="check the plan")
+    parser = subparsers.add_parser("plan", help="check the plan, try its thresholds")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     check = commands.add_parser(
         "check",
@@ -23,6 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "file", type=Path, nargs="?", default=Path("config/plan.yaml"), help="the plan (%(default)s)"
     )
     check.set_defaults(run=_check)
+    add_try_parser(commands)
 
 
 def _check(options: argparse.Namespace) -> int:
