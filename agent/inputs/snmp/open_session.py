@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import importlib.util
 from typing import Literal
 
@@ -76,9 +77,9 @@ async def _open(
 
         opened = GufoEngine(address, credentials, timing, slots)
     else:
-        from agent.inputs.snmp.pysnmp_session import PysnmpEngine
-
-        opened = await PysnmpEngine.open(address, credentials, timing, slots)
+        # Importing pysnmp takes most of a second, in which the event loop has other things to do.
+        module = await asyncio.to_thread(importlib.import_module, "agent.inputs.snmp.pysnmp_session")
+        opened = await module.PysnmpEngine.open(address, credentials, timing, slots)
     return DeviceSession(opened, timing, bulk=credentials.version != "v1")
 
 

@@ -61,7 +61,10 @@ class PollSchedule:
         due_s = loop.time() + phase * interval_s
         while True:
             await asyncio.sleep(due_s - loop.time())
-            self._keep(await poller.poll())
+            try:
+                self._keep(await poller.poll())
+            except Exception:  # a fault of the agent's own; the device's schedule outlives it
+                log.exception("polling %s failed", poller.device.name)
             due_s += interval_s * (1 + poller.turns_left_out)
             if due_s < loop.time():
                 # Missed turns are not made up for: the next one is the next on the grid.

@@ -202,13 +202,7 @@ class PysnmpEngine:
         return AnswerError(f"pysnmp: {indication}")
 
     async def _renew(self) -> None:
-        engine = await asyncio.to_thread(SnmpEngine)
-        self._relay = _Relay()
-        dispatcher = AbstractTransportDispatcher()
-        dispatcher.register_transport(_DOMAIN, self._relay)
-        engine.register_transport_dispatcher(dispatcher)
-        _configure(engine, self._credentials)
-        self._engine = engine
+        self._engine, self._relay = await asyncio.to_thread(_make_engine, self._credentials)
 
 
 class PysnmpCursor:
@@ -251,6 +245,15 @@ class _Relay(AbstractTransport):  # type: ignore[misc]
 
     def send_message(self, outgoingMessage: Any, transportAddress: Any) -> None:
         self.outgoing.append((bytes(outgoingMessage), transportAddress))
+
+
+def _make_engine(credentials: Credentials) -> tuple[SnmpEngine, _Relay]:
+    engine, relay = SnmpEngine(), _Relay()
+    dispatcher = AbstractTransportDispatcher()
+    dispatcher.register_transport(_DOMAIN, relay)
+    engine.register_transport_dispatcher(dispatcher)
+    _configure(engine, credentials)
+    return engine, relay
 
 
 def _configure(engine: SnmpEngine, credentials: Credentials) -> None:
