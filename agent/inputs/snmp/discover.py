@@ -21,6 +21,7 @@ from agent.inputs.snmp.profile import (
     SensorGroup,
     Value,
     absolute,
+    placed,
 )
 from agent.inputs.snmp.recognise import Identity
 from agent.inputs.snmp.rows import Row, look_up, lookups_of
@@ -53,30 +54,30 @@ async def _of_kind(columns: Columns, identity: Identity, kind: Kind) -> list[Pla
         together = together or kind in entry.profile.together
         # What a nearer profile calls the same is the same: ENTITY-SENSOR-MIB repeats many a vendor's own.
         nearer = {_subject(point) for point in points}
-        found = await _of_groups(columns, getattr(entry.profile, kind), kind)
+        found = await _of_groups(columns, getattr(entry.profile, kind), kind, identity.sys_object_id)
         points += [point for point in found if _subject(point) not in nearer]
     return points
 
 
-async def _of_groups(columns: Columns, groups: _Groups, kind: Kind) -> list[PlannedPoint]:
+async def _of_groups(columns: Columns, groups: _Groups, kind: Kind, sys_object_id: str) -> list[PlannedPoint]:
     points: list[PlannedPoint] = []
     found = False
     for group in groups:
         if group.otherwise and found:
             continue
-        of_group = await _of_group(columns, group, kind)
+        of_group = await _of_group(columns, group, kind, placed(group.under, sys_object_id))
         found = bool(of_group) or (group.otherwise and found)
         points += of_group
     return points
 
 
-async def _of_group(columns: Columns, group: _AnyGroup, kind: Kind) -> list[PlannedPoint]:
+async def _of_group(columns: Columns, group: _AnyGroup, kind: Kind, under: str) -> list[PlannedPoint]:
     points: list[PlannedPoint] = []
     taken: set[str] = set()
     for reading in group.read:
         if not reading.otherwise:
             taken = set()
-        for row in await _rows(columns, group, reading):
+        for row in await _rows(columns, group, reading, under):
             if reading.otherwise and row.index in taken:
                 continue
             planned = _planned(group, reading, row, kind)
@@ -86,10 +87,10 @@ async def _of_group(columns: Columns, group: _AnyGroup, kind: Kind) -> list[Plan
     return points
 
 
-async def _rows(columns: Columns, group: Group, reading: Value) -> list[Row]:
+async def _rows(columns: Columns, group: Group, reading: Value, under: str) -> list[Row]:
     """The rows of a reading that its conditions and those of the group want, with all their values."""
-    lookups = lookups_of(group.under, group, reading)
-    own = {key: absolute(oid, group.under) for key, oid in reading.oids()}
+    lookups = lookups_of(under, group, reading)
+    own = {key: absolute(oid, under) for key, oid in reading.oids()}
     driver = next(iter(own.values()), None) if any(not k.startswith("limits.") for k in own) else None
     if driver is None:
         driver = _first_in_formula(reading, {name: lookup.oid for name, lookup in lookups.items()})

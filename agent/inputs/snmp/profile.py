@@ -1,8 +1,8 @@
 """What a profile says: which devices it is for, and where they keep what matters.
 
-An OID is numeric. One that begins with ``1.3.``, ``1.0.`` or ``1.2.`` stands as it is; any other is below
-the group's ``under``. One that ends in ``.0`` is a single value, any other a column of a table, whose rows
-are found by walking it.
+An OID is numeric. One that begins with ``1.3.6.1.``, ``1.0.8802.`` or ``1.2.840.`` stands as it is; any
+other is below the group's ``under``. One that ends in ``.0`` is a single value, any other a column of a
+table, whose rows are found by walking it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ SENSOR_CLASSES = {
 """The classes of ``snmp_sensor``, each with the unit of its ``value``."""
 
 _OID = re.compile(r"\d+(\.\d+)*")
-_ABSOLUTE = ("1.3.", "1.0.", "1.2.")
+_ABSOLUTE = ("1.3.6.1.", "1.0.8802.", "1.2.840.")
+_PRODUCT = re.compile(r"\{sys_object_id(?:\.0-(\d+))?\}((?:\.\d+)*)")
 _LIMITS = ("low", "low_warning", "high_warning", "high")
 
 
@@ -122,7 +123,8 @@ class Group(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "w
     def group_problems(self, readings: Sequence[Value]) -> Problems:
         """What is wrong with the group and with its readings, whose names it may use."""
         found: Problems = []
-        if self.under and not (_OID.fullmatch(self.under) and self.under.startswith(_ABSOLUTE)):
+        numeric = _OID.fullmatch(self.under) and self.under.startswith(_ABSOLUTE)
+        if self.under and not numeric and not _PRODUCT.fullmatch(self.under):
             found.append(("under", f'expected an OID such as "1.3.6.1.4.1.9.9.13", got "{self.under}"'))
         known = {"index", *self.with_}
         for key, value in self.with_.items():
@@ -342,6 +344,18 @@ class Profile(_Part, kw_only=True, forbid_unknown_fields=True):
 def is_oid(text: str) -> bool:
     """Whether the text is a numeric OID (and not an expression)."""
     return _OID.fullmatch(text) is not None
+
+
+def placed(under: str, sys_object_id: str) -> str:
+    """Where a group is: ``{sys_object_id}`` stands for the device's own, ``{sys_object_id.0-8}`` for its
+    first nine numbers. Some vendors give every product a copy of their MIB below its number.
+    """
+    product = _PRODUCT.fullmatch(under)
+    if product is None:
+        return under
+    numbers = sys_object_id.split(".")
+    cut = numbers if product[1] is None else numbers[: int(product[1]) + 1]
+    return ".".join(cut) + product[2]
 
 
 def absolute(oid: str, under: str) -> str:
