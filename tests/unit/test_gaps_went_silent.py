@@ -345,3 +345,35 @@ def test_one_critical_level_among_members_is_enough_for_a_warning() -> None:
     live = subject(one, "host-load", {"host": "mon-01"}, statistics(RUNNING))
     (finding,) = gaps(check(review(one, RUNNING, *disks, live)))
     assert (finding.point, finding.subject, finding.severity) == ("host-disk", {"host": "mon-01"}, "warning")
+
+
+DEVICE_UP = """
+  - id: device-up
+    title: Device answers
+    metric: snmp_device.up
+    expect: {device: [sw-1, sw-2], every: 1m}
+    critical: {below: 1}
+"""
+
+
+@pytest.mark.parametrize(("up", "found"), [(0.0, [{"device": "sw-1"}]), (1.0, [])])
+def test_what_an_agent_says_of_a_dead_device_is_no_sign_of_its_life(
+    up: float, found: list[dict[str, str]]
+) -> None:
+    one = plan(PORT, DEVICE_UP)
+    last = RUNNING.end_ms - HOUR
+    subjects = [
+        subject(
+            one,
+            "port-load",
+            {"host": "mon-01", "device": device, "name": name},
+            statistics(RUNNING, every=MINUTE, **({"last_ms": last} if device == "sw-1" else {})),
+        )
+        for device in ("sw-1", "sw-2")
+        for name in ("Te1/1/1", "Te1/1/2")
+    ]
+    for device in ("sw-1", "sw-2"):
+        shown = statistics(RUNNING, every=MINUTE, last=up if device == "sw-1" else 1.0)
+        subjects.append(subject(one, "device-up", {"host": "mon-01", "device": device}, shown))
+    of_device = [f.subject for f in gaps(check(review(one, RUNNING, *subjects))) if f.point is None]
+    assert of_device == found

@@ -7,6 +7,7 @@ from enum import Enum
 
 from collector.analysis.gaps.rules import LEAST_SPACINGS, every_ms
 from collector.analysis.review import Review, SubjectReview, Window
+from setpoint.plan import PlanPoint
 from setpoint.reading import Subject
 
 # What may be the cause of many gaps at once, widest first: a host that polls, then the device it polls.
@@ -24,6 +25,13 @@ class Presence(Enum):
     WAITING = "it has not been expected for long enough"
     AWAY = "it is not expected now, and it reported while it was"
     UNKNOWN = "it is not known how often it reports"
+
+
+def is_said_of_the_silent(point: PlanPoint, reviewed: SubjectReview) -> bool:
+    """Whether its newest sample is what an agent says of a device that does not answer: no sign of life."""
+    if point.measurement != "snmp_device" or point.field == "uptime_s":
+        return False
+    return point.field != "up" or reviewed.statistics.last == 0
 
 
 def newest_ms(reviewed: SubjectReview) -> int | None:
@@ -89,7 +97,7 @@ def silent_roots(review: Review) -> set[Subject]:
                 until = (newest_ms(subject) or 0) + patience_ms(every_ms(subject)) // 2
                 for root in roots(subject.tags):
                     stopped[root] = max(stopped.get(root, until), until)
-            elif now is Presence.REPORTING:
+            elif now is Presence.REPORTING and not is_said_of_the_silent(reviewed.point, subject):
                 reporting.update(roots(subject.tags))
     signs = _last_signs(review)
     return {root for root, until in stopped.items() if root not in reporting or signs.get(root, 0) <= until}

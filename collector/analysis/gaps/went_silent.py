@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from collector.analysis.gaps.members import Case, Scope, key_of, verdicts_by_cause
-from collector.analysis.gaps.presence import Presence, newest_ms, patience_ms, presence, roots, silent_roots
+from collector.analysis.gaps.presence import (
+    Presence,
+    is_said_of_the_silent,
+    newest_ms,
+    patience_ms,
+    presence,
+    roots,
+    silent_roots,
+)
 from collector.analysis.gaps.report import MEMBERS_KEPT, Gap, gap_verdict, left_out_of, query
 from collector.analysis.gaps.rules import every_ms
 from collector.analysis.gaps.words import Words
@@ -68,7 +76,9 @@ def _case(review: Review, point: PlanPoint, reviewed: SubjectReview, silent: set
     found = presence(reviewed, review.window)
     answer: Answer = "cannot tell"
     reason = found.value
-    if found is Presence.REPORTING and not silent.isdisjoint(roots(reviewed.tags)):
+    if found is Presence.REPORTING and is_said_of_the_silent(point, reviewed):
+        reason = "it is what an agent says of a device that does not answer"
+    elif found is Presence.REPORTING and not silent.isdisjoint(roots(reviewed.tags)):
         reason = "it is not late yet, but nothing has arrived from where it comes from"
     elif found is Presence.REPORTING:
         answer = "no gap"
