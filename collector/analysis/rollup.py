@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from collector.analysis.episodes import Breaches
 from collector.analysis.histogram import Histogram, bins_for, percentile
@@ -17,6 +18,9 @@ from setpoint.finding import round12
 EPISODES_KEPT: Final = 50
 """As many as ``period_statistics`` lists; a run at a border is among them whenever it is among the longest
 of the neighbours together, because it only grows."""
+
+_FEW_BINS: Final = 500
+"""Up to so many, a loop is faster than arrays are made."""
 
 
 class Rollup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -224,11 +228,21 @@ def _sum_floats(values: Sequence[float | None]) -> float | None:
 
 
 def _sum_histograms(parts: Sequence[Rollup]) -> Histogram:
-    together: dict[int, int] = {}
-    for part in parts:
-        for key, length_ms in part.histogram.items():
-            together[key] = together.get(key, 0) + length_ms
-    return dict(sorted(together.items()))
+    histograms = [part.histogram for part in parts]
+    size = sum(map(len, histograms))
+    if size < _FEW_BINS:
+        together: dict[int, int] = {}
+        for histogram in histograms:
+            for key, length_ms in histogram.items():
+                together[key] = together.get(key, 0) + length_ms
+        return dict(sorted(together.items()))
+    # Most of the time of a merge goes here. Weights are floats, exact up to 285,000 years of milliseconds.
+    keys = np.fromiter(chain.from_iterable(histograms), np.int64, size)
+    lengths_ms = np.fromiter(chain.from_iterable(h.values() for h in histograms), np.float64, size)
+    lowest = keys.min()
+    sums = np.bincount(keys - lowest, weights=lengths_ms)
+    found = sums.nonzero()[0]
+    return dict(zip((found + lowest).tolist(), sums[found].astype(np.int64).tolist(), strict=True))
 
 
 _Part = tuple[int, int, Breaches | None]

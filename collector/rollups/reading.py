@@ -12,7 +12,7 @@ from collector.planned_subjects import PlannedSubject
 from collector.point_statistics import metrics_of, raw_statistics, reach_ms
 from collector.rollups.file import DAY_MS, HOUR_MS, Kept, RollupFile
 from collector.rollups.late import LateSamples
-from collector.rollups.slots import affected_hours, asked_of, clipped
+from collector.rollups.slots import affected_hours, asked_of, asked_of_whole, clipped
 from collector.store.base import Store
 from setpoint.plan import PlanPoint
 from setpoint.reading import Subject
@@ -123,12 +123,19 @@ class _Kept:
                 day is not None
                 and end_ms <= window.end_ms
                 and day_ms not in self._late_days
-                and day.asked == asked_of(clipped(window, day_ms, end_ms), day_ms)
+                and day.asked == _asked_from(window, t, day_ms, end_ms)
             ):
                 found.append(decode_rollup(day.rollup))
                 t = end_ms
                 continue
             end_ms = min(hour_ms + HOUR_MS, window.end_ms)
+            kept = None
+            if hour_ms + HOUR_MS <= self._done_ms and hour_ms not in self._late:
+                kept = self._hours_of(day_ms).get(subject, {}).get(hour_ms)
+            if kept is not None and kept.asked == _asked_from(window, t, hour_ms, end_ms):
+                found.append(decode_rollup(kept.rollup))
+                t = end_ms
+                continue
             for piece in self._hour(subject, clipped(window, t, end_ms), hour_ms, raw_from_ms):
                 former = found[-1] if found else None
                 if isinstance(piece, tuple) and isinstance(former, tuple):
@@ -139,18 +146,17 @@ class _Kept:
         return found
 
     def _hour(self, subject: Subject, slot: SubjectWindow, hour_ms: int, raw_from_ms: int) -> list[_Piece]:
+        """The pieces of an hour, or of a part of it, of which nothing is kept that answers what is asked."""
         time = (slot.start_ms, slot.end_ms)
         if hour_ms + HOUR_MS > self._done_ms:
             return [time]
         kept = self._hours_of(hour_ms - hour_ms % DAY_MS).get(subject, {}).get(hour_ms)
         if kept is None:
             return [time]
-        rollup = decode_rollup(kept.rollup)
         asked = asked_of(slot, hour_ms)
-        if kept.asked == asked and hour_ms not in self._late:
-            return [rollup]
         if hour_ms >= raw_from_ms and time == (hour_ms, hour_ms + HOUR_MS) and kept.asked != asked:
             self.stale.add((hour_ms, asked))
+        rollup = decode_rollup(kept.rollup)
         if hour_ms >= raw_from_ms or rollup.start_ms < slot.start_ms or rollup.end_ms > slot.end_ms:
             return [time]
         # It was frozen before something else was asked of it, such as to begin earlier: nothing is better.
@@ -164,3 +170,10 @@ class _Kept:
         if day_ms not in self._hours:
             self._hours[day_ms] = self._file.hours(self._point, day_ms, day_ms + DAY_MS)
         return self._hours[day_ms]
+
+
+def _asked_from(window: SubjectWindow, t: int, slot_ms: int, end_ms: int) -> int:
+    """What is asked of the window between ``t``, in the slot that begins at ``slot_ms``, and ``end_ms``."""
+    if window.spans is None:
+        return asked_of_whole(window, t - slot_ms, end_ms - slot_ms)
+    return asked_of(clipped(window, t, end_ms), slot_ms)

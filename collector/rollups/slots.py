@@ -26,12 +26,21 @@ def asked_of(window: SubjectWindow, slot_ms: int) -> int:
     """A number for what is asked of the window, whoever its subject is; ``slot_ms``: when its hour or day
     begins. A rollup that was made for another number answers something else.
     """
-    conditions = _conditions(window.every_ms, window.warning, window.critical, window.good)
-    borders: Iterable[int] = (window.start_ms - slot_ms, window.end_ms - slot_ms)
-    if window.spans is not None and window.spans != ((window.start_ms, window.end_ms),):
-        borders = (*borders, *(border - slot_ms for span in window.spans for border in span), -1)
-    numbers = tuple(borders)
-    return zlib.crc32(struct.pack(f"<{len(numbers)}q", *numbers), conditions)
+    spans = window.spans
+    start_ms, end_ms = window.start_ms - slot_ms, window.end_ms - slot_ms
+    if spans is None or spans == ((window.start_ms, window.end_ms),):
+        return asked_of_whole(window, start_ms, end_ms)
+    borders = [start_ms, end_ms, *(border - slot_ms for span in spans for border in span), -1]
+    return zlib.crc32(struct.pack(f"<{len(borders)}q", *borders), _conditions_of(window))
+
+
+def asked_of_whole(window: SubjectWindow, start_ms: int, end_ms: int) -> int:
+    """The number of a part that is judged throughout; both times from the beginning of its hour or day on."""
+    return zlib.crc32(struct.pack("<2q", start_ms, end_ms), _conditions_of(window))
+
+
+def _conditions_of(window: SubjectWindow) -> int:
+    return _conditions(window.every_ms, window.warning, window.critical, window.good)
 
 
 def affected_hours(late: Iterable[int], before_ms: int, after_ms: int) -> set[int]:
