@@ -14,6 +14,7 @@ from setpoint.version import VERSION
 COMMANDS = (
     ("up", "setpoint.commands.up", "run everything on this machine: broker, collector, agent, page"),
     ("agent", "setpoint.commands.agent", "measure this host: run, check, once, drain, discard"),
+    ("snmp", "setpoint.commands.snmp", "look at a device over SNMP: identify, walk"),
     ("collector", "setpoint.commands.collector", "receive, store and review: run, check"),
     ("plan", "setpoint.commands.plan", "check the plan"),
     ("findings", "setpoint.commands.findings", "list, show and export findings"),
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     "grafana",
                 ):
                     raise
-                extra = {"agent": "agent", "dashboards": "grafana"}.get(name, "collector")
+                extra = {"agent": "agent", "snmp": "agent", "dashboards": "grafana"}.get(name, "collector")
                 print(
                     f"setpoint {name} needs the package {error.name}; "
                     f"install it with: pip install 'setpoint[{extra}]'",
