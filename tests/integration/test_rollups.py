@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -14,15 +15,22 @@ import pytest
 
 from collector.agents import Agents
 from collector.analysis.statistics import Statistics
+from collector.attempts import Attempts
+from collector.decode import Decoder, Limits
+from collector.inbox import Incoming
+from collector.intake import Intake, Origin
 from collector.planned_subjects import PlannedSubjects
 from collector.point_statistics import metrics_of, raw_statistics, window_of
 from collector.register import Register, Revision
+from collector.rejected import RejectedFolder
 from collector.rollups.file import DAY_MS, HOUR_MS, RollupFile, RollupFileError
 from collector.rollups.late import LateSamples
 from collector.rollups.reading import RollupReader
+from collector.rollups.rolling import Rolling
 from collector.rollups.writer import RollupWriter
 from collector.series import SeriesTable
-from collector.store.base import Batch, SeriesKey, StoreUnavailable
+from collector.settings import CollectorSettings
+from collector.store.base import Batch, Metric, SeriesKey, StoreUnavailable
 from collector.store.duckdb import DuckDBStore
 from setpoint.plan import parse_plan
 
@@ -385,3 +393,61 @@ def test_a_backup_holds_what_is_kept(site: Site, tmp_path: Path) -> None:
     assert done_ms == START + 5 * HOUR_MS
     assert copy.hours(number, 0, START + DAY_MS) == site.file.hours(number, 0, START + DAY_MS)
     copy.close()
+
+
+def test_what_is_received_is_rolled_up_and_the_store_told(tmp_path: Path) -> None:
+    settings = CollectorSettings()
+    plan = parse_plan(PLAN)
+    end_ms = int(time.time() * 1000) // HOUR_MS * HOUR_MS
+    start_ms = end_ms - 4 * HOUR_MS
+    series, agents = SeriesTable(), Agents()
+    store = DuckDBStore(tmp_path / "store.duckdb", series, threads=1)
+    register = Register(tmp_path / "register.db")
+    revision = Revision(plan.hash, 1, "", "", "", start_ms)
+    register.activate(revision, {p.id: p.definition_hash for p in plan.points})
+    now = [end_ms + 10 * MINUTE]
+    rolling = Rolling(settings, plan, tmp_path, store, series, agents, register, now_ms=lambda: now[0])
+    intake = Intake(
+        decode=Decoder(series, Limits()),
+        store=store,
+        series=series,
+        rejected=RejectedFolder(tmp_path / "rejected", max_bytes=10**6),
+        attempts=Attempts(tmp_path / "attempts.json"),
+        agents=agents,
+        stored=rolling.late.note,
+    )
+
+    async def take(body: bytes) -> None:
+        await intake.take([(Origin("hq", "", enrolled=False), Incoming("", body, now[0]))])
+
+    async def rolled_up() -> None:
+        analysing = asyncio.Lock()
+        while await rolling.step(take, analysing) < 60:
+            pass
+        assert rolling.error == ""
+
+    def told() -> list[tuple[int, float]]:
+        with store.train(Metric("setpoint_gap", "coverage"), lambda _: True, 0, now[0]) as train:
+            return sorted(train.relation.project("t, value").fetchall())
+
+    def memory(minutes: Sequence[int]) -> bytes:
+        times = (start_ms + m * MINUTE for m in minutes)
+        return "".join(f"mem,host=mon-01 used_percent=50 {t}000000\n" for t in times).encode()
+
+    async def play() -> None:
+        await take(memory([m for m in range(240) if m not in range(70, 100)]))
+        await rolled_up()
+        first = told()
+        assert [t for t, _ in first] == [start_ms + n * HOUR_MS for n in (1, 2, 3, 4)]
+        assert [value for _, value in first] == [1, 0.5, 1, 1]
+        await take(memory(range(70, 100)))
+        assert rolling.late.hours([Metric("mem", "used_percent")])
+        await rolled_up()
+        # The same time again, with what is true now.
+        assert sorted(set(told()) - set(first)) == [(start_ms + 2 * HOUR_MS, 1.0)]
+
+    asyncio.run(play())
+    assert intake.counters.rejected_readings == 0
+    rolling.file.close()
+    store.close()
+    register.close()
