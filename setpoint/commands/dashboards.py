@@ -75,7 +75,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     alerts.add_argument(
         "--data-source-uid", default="setpoint", metavar="UID", help="the data source (%(default)s)"
     )
-    alerts.add_argument("--folder", default="Setpoint", help="the folder's title (%(default)s)")
+    # Not the dashboards' folder: Grafana would make it for the rules, with a UID that push does not know.
+    alerts.add_argument("--folder", default="Setpoint alerts", help="the folder's title (%(default)s)")
     alerts.add_argument("--output", metavar="FILE", default="-", help="where to (standard output)")
     alerts.set_defaults(run=_run, dashboards_command=_alerts)
 
