@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -149,28 +150,30 @@ class Snmpsim(ServerProcess):
 
 
 class AlteringProxy:
-    """Passes datagrams between one client and an agent; ``alter`` changes or (with None) drops answers."""
+    """Passes datagrams between one client and an agent; ``alter`` says what comes in place of an answer."""
 
-    def __init__(self, port: int, alter: Callable[[bytes], bytes | None]) -> None:
+    def __init__(self, port: int, alter: Callable[[bytes], Sequence[bytes]]) -> None:
         self._front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._front.bind(("127.0.0.1", 0))
         self._back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._back.connect(("127.0.0.1", port))
-        self._back.settimeout(5)
         self._alter = alter
         self.port: int = self._front.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):
+        client = None
+        with contextlib.suppress(OSError, ValueError):  # closed
             while True:
-                request, client = self._front.recvfrom(65_535)
-                if not request:
-                    return
-                self._back.send(request)
-                answer = self._alter(self._back.recv(65_535))
-                if answer is not None:
-                    self._front.sendto(answer, client)
+                ready, _, _ = select.select([self._front, self._back], [], [])
+                if self._front in ready:
+                    request, client = self._front.recvfrom(65_535)
+                    if not request:
+                        return
+                    self._back.send(request)
+                if self._back in ready and client is not None:
+                    for answer in self._alter(self._back.recv(65_535)):
+                        self._front.sendto(answer, client)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -649,9 +649,9 @@ def test_an_answer_that_is_longer_than_an_engine_reads_is_asked_for_in_parts(eng
 
 
 def test_an_answer_with_a_wrong_digest_is_not_used(snmpd: Snmpd, engine: EngineName) -> None:
-    def alter(answer: bytes) -> bytes:
+    def alter(answer: bytes) -> list[bytes]:
         holds_uptime = snmp.oid(UPTIME) in answer
-        return answer[:-1] + bytes([answer[-1] ^ 1]) if holds_uptime else answer
+        return [answer[:-1] + bytes([answer[-1] ^ 1]) if holds_uptime else answer]
 
     credentials = by_user("sha256")
     with (
@@ -726,3 +726,29 @@ def test_mutated_answers_cost_no_more_than_an_error(engine: EngineName, version:
 
     errors, _, _ = ask(answer, use, engine=engine, version=version, timing=Timing(timeout_s=0.05, retries=1))
     assert errors < calls / 2
+
+
+@pytest.mark.parametrize("credentials", [by_user(), by_user("sha256"), by_user("sha256", "aes128")])
+def test_mutated_v3_answers_cost_no_more_than_an_error(
+    snmpd: Snmpd, engine: EngineName, credentials: Credentials
+) -> None:
+    numbers = random.Random(20_261_122)
+    calls = 200 if engine == "gufo" else 50
+
+    def alter(answer: bytes) -> list[bytes]:
+        return [snmp.mutated(answer, numbers), answer]
+
+    async def use(session: Session) -> int:
+        answered = 0
+        for _ in range(calls):
+            with contextlib.suppress(SessionError):
+                found = await session.get([UPTIME, OBJECT_ID])
+                # Without a digest, who can read along can also write; with one, nothing wrong is believed.
+                assert not credentials.auth or str(found[OBJECT_ID]).startswith("1.3.6.1.4.1.8072.3.2.")
+                answered += 1
+        return answered
+
+    timing = Timing(timeout_s=0.05, retries=1, deadline_s=20)
+    with AlteringProxy(snmpd.port, alter) as proxy:
+        answered = with_session(use, engine=engine, port=proxy.port, credentials=credentials, timing=timing)
+    assert answered > calls / 4

@@ -20,7 +20,16 @@ from agent.inputs.snmp.gufo_codec import MAX_REPLY, End, GufoCodec, TooLong
 from agent.inputs.snmp.message import REPORT, Header, NotSnmp, belongs, read_header, varbind_tags
 from agent.inputs.snmp.opaque import holds_opaque_float, opaque_float
 from agent.inputs.snmp.reports import STALE_REPORTS, reason_of_report
-from agent.inputs.snmp.session import AnswerError, Cost, Missing, RefusedError, Rows, Timing, Value
+from agent.inputs.snmp.session import (
+    AnswerError,
+    Cost,
+    Missing,
+    NoAnswerError,
+    RefusedError,
+    Rows,
+    Timing,
+    Value,
+)
 from agent.inputs.snmp.usm import keys_of
 from agent.inputs.snmp.wire import Wire
 
@@ -115,7 +124,12 @@ class GufoEngine:
         for _ in range(_MAX_REPORTS):
             if self._version == 3 and not self._engine_id:
                 await self._discover()
-            header, datagram = await self._exchange(send)
+            try:
+                header, datagram = await self._exchange(send)
+            except NoAnswerError:
+                # Without digests a forged clock is believed, with which some devices answer nothing.
+                self._engine_id = b""
+                raise
             if header.pdu != REPORT:
                 if header.error_status:
                     raise ErrorStatus(header.error_status, header.error_index)
