@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _HOST_TAGS = frozenset({"device", "host"})
 _USUAL_HOSTS = frozenset({"instance", "host"})
+_RATE = re.compile(r"(?:rate|non_negative_derivative)\(([\w.]+)(?:, [^()]*)?\)")
 _FIELD = re.compile(r"\w+\.\w+")
 _HIGH = frozenset({"above", "at_least"})
 _LOW = frozenset({"below", "at_most"})
@@ -89,19 +90,25 @@ class _Matching:
         """What the metric can be, and which labels must be left for that."""
         for meaning in self._names.meanings(normal.metric):
             yield meaning, frozenset(meaning.name.labels)
-        metric = self._own.get(normal.metric)
-        if metric is None and normal.metric.partition(".")[0] in IDENTITY and _FIELD.fullmatch(normal.metric):
-            metric = normal.metric
-        if metric:
-            yield Meaning(Name(metric=normal.metric, ours=metric), {}), frozenset()
+        if name := self._own_name(normal.metric):
+            yield Meaning(name, {}), frozenset()
         if not normal.inner:
             return
         # An aggregation of what is one series per subject changes nothing.
         for meaning in self._names.meanings(normal.inner):
             yield meaning, frozenset({*meaning.name.labels, *meaning.name.where})
-        if metric := self._own.get(normal.inner):
-            identity = IDENTITY.get(metric.partition(".")[0], ())
-            yield Meaning(Name(metric=normal.inner, ours=metric), {}), frozenset(identity) - {"host"}
+        if name := self._own_name(normal.inner):
+            identity = IDENTITY.get(name.ours.partition(".")[0], ())
+            yield Meaning(name, {}), frozenset(identity) - {"host"}
+
+    def _own_name(self, metric: str) -> Name | None:
+        """The entry that a name of our own needs no table for: plain, or as a rate."""
+        rate = _RATE.fullmatch(metric)
+        plain = rate[1] if rate else metric
+        ours = self._own.get(plain)
+        if ours is None and plain.partition(".")[0] in IDENTITY and _FIELD.fullmatch(plain):
+            ours = plain
+        return Name(metric=metric, ours=ours, rate=rate is not None) if ours else None
 
     def _grouped(self, normal: Normal, needed: frozenset[str]) -> str:
         """Why what remains of the labels is too little to tell subjects apart, or ""."""

@@ -20,7 +20,8 @@ from setpoint.plan import parse_plan
 from tests.fake_view import FakeView
 from tests.servers import free_port
 from tests.store_site import Site
-from tests.unit.test_thresholds_report import FOUND, found, report
+from tests.unit.test_thresholds_report import FOUND, report
+from tests.unit.threshold_factory import found
 from tests.web_server import WebServer, web_server
 
 

@@ -125,6 +125,7 @@ def test_joined_comparisons_have_their_roles(expression: str, expected: list[str
         ("absent_over_time(up[5m]) == 1", "absence"),
         ("used > limit * 0.9", "two series"),
         ("a < time() - b", "two series"),
+        ("a * 2 < time() - 3600", "two series"),
         ("vector(1)", "always"),
         ("a > bool 5", "always"),
         ("a", "no comparison"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.inputs.thresholds.found import to_points
-from collector.analysis.review import Review
+from collector.analysis.review import Review, SubjectReview
 from collector.series import SeriesTable
 from collector.thresholds.found import FoundThresholds
 from collector.thresholds.labels import host_passes, value_passes
@@ -19,6 +19,7 @@ from collector.thresholds.names import load_names
 from collector.thresholds.normal import normal_form
 from collector.thresholds.read import read_thresholds
 from setpoint.config import ConfigError
+from setpoint.plan import Plan
 from setpoint.reading import Point
 from setpoint.threshold import Matcher
 from tests.unit.review_factory import (
@@ -347,3 +348,39 @@ def test_every_name_that_comes_along_is_one_that_setpoint_has() -> None:
         measurement, _, _ = name.ours.partition(".")
         assert measurement in IDENTITY, name.metric
         assert set(name.labels.values()) - {"alias"} <= {*IDENTITY[measurement]}, name.metric
+
+
+NET = """
+  - id: traffic
+    metric: net.bytes_recv
+    as: rate
+    scale: 8
+    expect: {host: hosts, every: 1m}
+    critical: {above: 800, for: 5m}
+"""
+
+
+@pytest.mark.parametrize(
+    ("metric", "subject", "place"),
+    [
+        ("rate(node_network_receive_bytes_total)", 'device="eth0"', "matched"),
+        ("rate(net_bytes_recv)", 'interface="eth0"', "matched"),
+        ("sum by (host, interface) (rate(net_bytes_recv))", "*", "matched"),
+        ("non_negative_derivative(net.bytes_recv, 1s)", "*", "matched"),
+        ("net.bytes_recv", "*", "not planned"),
+        ("net.if.in[eth0]", "*", "matched"),
+    ],
+)
+def test_a_rate_is_compared_with_a_rate_only(metric: str, subject: str, place: str) -> None:
+    one = plan(NET)
+    known = read(found("Traffic", metric, "above", 100, subject, severity="critical", for_s=300), at_ms=AT)
+    reviewed = review(one, RUNNING, tagged(one, {"host": "mon-01", "interface": "eth0"}))
+    (matched,) = match_thresholds(known, NAMES, reviewed.points).matched
+    assert matched.place == place
+    assert [(pair.level, pair.outcome) for pair in matched.pairings] == [(800, "agrees")] * (
+        place == "matched"
+    )
+
+
+def tagged(one: Plan, tags: dict[str, str]) -> tuple[str, SubjectReview]:
+    return subject(one, "traffic", tags, statistics(RUNNING))
