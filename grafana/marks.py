@@ -15,7 +15,7 @@ from grafana.queries import data_source
 @dataclass(frozen=True, slots=True)
 class Mark:
     """``influxql`` gives a row a mark, with the columns ``text`` and those of ``tags``; ``promql`` is
-    above 0 while the mark lasts, once a minute.
+    above 0 at each full hour that the mark touches: Grafana shades what lies between them.
     """
 
     title: str
@@ -65,7 +65,7 @@ def _prom(mark: Mark) -> Mapping[str, Any]:
     # Grafana before 10 reads these, and later ones turn them into a target.
     keys = ",".join(mark.tags)
     title = " ".join(f"{{{{{name}}}}}" for name in (mark.text, *mark.tags) if name)
-    return {"expr": mark.promql, "step": "60s", "tagKeys": keys, "titleFormat": title}
+    return {"expr": mark.promql, "step": "1h", "tagKeys": keys, "titleFormat": title}
 
 
 # The subject is one tag: "host=mon-01 cpu=cpu-total".
@@ -76,8 +76,8 @@ EPISODES = Mark(
         'SELECT "episodes", "point", "subject" FROM "setpoint_gap" '
         'WHERE "episodes" > 0 AND "subject" =~ /^(.* )?host=$host( .*)?$/ AND $timeFilter'
     ),
-    # Of an hour the review writes at its end.
-    promql='max_over_time(setpoint_gap_episodes{subject=~"(.* )?host=$host( .*)?"}[1h] offset -1h) > 0',
+    # The review writes at the end of the hour; above 0 at its beginning and at its end, as the step is.
+    promql='max_over_time(setpoint_gap_episodes{subject=~"(.* )?host=$host( .*)?"}[61m] offset -1h) > 0',
     text="subject",
     tags=("point",),
 )

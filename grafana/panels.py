@@ -61,6 +61,8 @@ class Panel:
     none: str = "no data"
     interval: str = MIN_INTERVAL
     sort: str = ""
+    """The column that a table is sorted by, largest first; with ``smallest_first`` the other way round."""
+    smallest_first: bool = False
 
     def build(self, context: Context) -> models.Panel:
         """The panel as Grafana keeps it, without place and number."""
@@ -159,7 +161,9 @@ class Panel:
                 return table.Options(
                     show_header=True,
                     sort_by=[
-                        common.TableSortByFieldState(display_name=context.text(column), desc=True)
+                        common.TableSortByFieldState(
+                            display_name=context.text(column), desc=not self.smallest_first
+                        )
                         for column in ([self.sort] if self.sort else [])
                     ],
                     cell_height=common.TableCellHeight.SM,

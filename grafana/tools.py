@@ -63,6 +63,7 @@ def _available(title: str, metric: str, by: tuple[str, ...]) -> Panel:
         unit="percent",
         steps=_AVAILABLE,
         sort="Available",
+        smallest_first=True,
     )
 
 
