@@ -24,9 +24,13 @@ from setpoint.reading import Subject
 
 MOST_DAYS: Final = 120
 LEAST_COVERAGE: Final = 0.5
-# So many days of subjects are read in one review, and at least one day of a point.
+# So many days of subjects are read in one review for each point, and at least one day of all of them; none
+# after so many seconds.
 _MOST_WINDOWS: Final = 2_000
+_MOST_SAMPLES: Final = 3_000_000
 _MOST_S: Final = 5.0
+_SPACING_MS: Final = 10_000
+_DAY_MS: Final = 86_400_000
 # The last batches of a day may still come from outboxes.
 _LATE_MS: Final = 3_600_000
 
@@ -101,25 +105,25 @@ class Outlook:
         self, reviewed: PointReview, days: _Days, missing: list[int], maintenance: Sequence[Maintenance]
     ) -> list[int]:
         """Reads the newest of the missing days; returns those that are still missing."""
-        each = max(1, _MOST_WINDOWS // len(reviewed.subjects))
+        if time.monotonic() - self._began > _MOST_S:
+            return missing
+        every_ms = min((one.limits.every_ms or _SPACING_MS for one in reviewed.subjects), default=_SPACING_MS)
+        a_day = len(reviewed.subjects) * (_DAY_MS // every_ms)
+        each = max(1, min(_MOST_WINDOWS // len(reviewed.subjects), _MOST_SAMPLES // max(a_day, 1)))
+        now, missing = missing[:each], missing[each:]
         for one in reviewed.subjects:
             days.index.setdefault(one.subject, len(days.index))
         planned = [
             PlannedSubject(one.subject, one.tags, one.limits, one.named, 0, one.last_ms)
             for one in reviewed.subjects
         ]
-        while missing and time.monotonic() - self._began < _MOST_S:
-            now, missing = missing[:each], missing[each:]
-            windows = list(self._windows(reviewed.point, planned, now, maintenance))
-            statistics = self._statistics(reviewed.point, planned, [window for _, window in windows])
-            for day in now:
-                days.means[day] = np.full(len(days.index), np.nan)
-            for (day, window), shown in zip(windows, statistics, strict=True):
-                if shown.mean is not None and shown.coverage >= LEAST_COVERAGE:
-                    number = days.index[planned[window.subject].subject]
-                    days.means[day][number] = shown.mean
-            if each < len(planned):
-                break
+        windows = list(self._windows(reviewed.point, planned, now, maintenance))
+        statistics = self._statistics(reviewed.point, planned, [window for _, window in windows])
+        for day in now:
+            days.means[day] = np.full(len(days.index), np.nan)
+        for (day, window), shown in zip(windows, statistics, strict=True):
+            if shown.mean is not None and shown.coverage >= LEAST_COVERAGE:
+                days.means[day][days.index[planned[window.subject].subject]] = shown.mean
         return missing
 
     def _windows(
