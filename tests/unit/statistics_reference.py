@@ -246,7 +246,8 @@ def reference(
         if ratio_to is not None:
             last = None
         elif percent_of is not None and not rate:
-            last = next((value for begins, _, value in unclipped if begins == last_ms), None)
+            newest = shares([(last_ms, last_ms + 1, last)], percent_of, every_ms or 0, at_end=False)
+            last = newest[0][2] if newest else None
         elif rate:
             last = next((value for _, ends, value in unclipped if ends == last_ms), None)
 
