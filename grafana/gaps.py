@@ -1,4 +1,4 @@
-"""Gaps: how far what was measured is from what was planned, as the reviews wrote it."""
+"""Gaps: how far what was measured is from what was planned, hour by hour."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ GAPS = Frame(
             (
                 Panel(
                     kind="table",
-                    title="Newest review",
+                    title="Newest hour",
                     queries=(
                         _gap("measured", "Measured"),
                         _gap("target", "Target"),

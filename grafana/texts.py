@@ -157,7 +157,7 @@ CHINESE: Mapping[str, str] = {
     "Finding": "发现",
     "A click on a row opens the finding on the collector's page.": "点击一行可在采集器页面上打开该发现。",
     "Points of the plan": "计划点",
-    "Newest review": "最近一次评审",
+    "Newest hour": "最近一小时",
     "Measured": "实测",
     "Target": "目标",
     "Gap": "差距值",
