@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -66,6 +66,30 @@ class Prometheus(ServerProcess):
         )
 
 
+class Vmalert(ServerProcess):
+    """vmalert of the Debian package victoria-metrics, which evaluates nothing: nobody answers it."""
+
+    name = "vmalert"
+
+    def __init__(self, folder: Path, rules: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "rules.yml").write_text(rules)
+        port, nobody = free_port(), f"http://127.0.0.1:{free_port()}"
+        super().__init__(
+            [
+                require("vmalert"),
+                f"-rule={folder}/rules.yml",
+                f"-datasource.url={nobody}",
+                f"-remoteWrite.url={nobody}",
+                f"-notifier.url={nobody}",
+                f"-httpListenAddr=127.0.0.1:{port}",
+            ],
+            port=port,
+            log=folder / "vmalert.log",
+            ready=lambda: answers_200(port, "/health"),
+        )
+
+
 def gather(source: PrometheusRulesInput | GrafanaAlertsInput) -> list[Point]:
     async def once() -> list[Point]:
         try:
@@ -109,8 +133,11 @@ def test_the_rules_of_a_running_prometheus_are_read(tmp_path: Path) -> None:
     assert (source.fields["rules"], source.fields["thresholds"], source.fields["without"]) == (3, 3, 1)
 
 
-def test_a_server_and_its_files_give_the_same(tmp_path: Path) -> None:
-    with Prometheus(tmp_path / "prometheus", RULES) as server:
+@pytest.mark.parametrize("kind", [Prometheus, Vmalert])
+def test_a_server_and_its_files_give_the_same(
+    tmp_path: Path, kind: Callable[[Path, str], ServerProcess]
+) -> None:
+    with kind(tmp_path / "prometheus", RULES) as server:
         asked = gather(PrometheusRulesInput(PrometheusRulesSettings(url=f"http://127.0.0.1:{server.port}/")))
     files = [str(tmp_path / "prometheus" / "rules.yml")]
     read = gather(PrometheusRulesInput(PrometheusRulesSettings(files=files)))
@@ -188,7 +215,7 @@ def test_a_prometheus_is_asked_with_what_is_set() -> None:
         more = {"username": "u", "password": Secret("p"), "headers": {"X-Scope-OrgID": Secret("team")}}
         gather(PrometheusRulesInput(PrometheusRulesSettings(url=f"{url}/prom", **more)))  # type: ignore[arg-type]
     [request] = seen
-    assert request["path"] == "/prom/api/v1/rules"
+    assert request["path"] == "/prom/api/v1/rules?type=alert&exclude_alerts=true"
     assert request["authorization"] == "Basic dTpw"
     assert request["x-scope-orgid"] == "team"
 

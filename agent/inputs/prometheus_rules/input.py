@@ -16,6 +16,9 @@ from setpoint.reading import Point
 
 log = logging.getLogger(__name__)
 
+# With the alerts that are raised just now an answer could be any size. Who does not know this ignores it.
+_PATH = "/api/v1/rules?type=alert&exclude_alerts=true"
+
 
 class PrometheusRulesInput:
     """Reads rules from a server or from files, and says what thresholds they hold."""
@@ -36,7 +39,7 @@ class PrometheusRulesInput:
         self._client.close()
 
     async def _ask(self, url: str) -> list[AlertRule]:
-        body = await self._client.get(url.rstrip("/") + "/api/v1/rules")
+        body = await self._client.get(url.rstrip("/") + _PATH)
         try:
             return await asyncio.to_thread(decode_answer, body)
         except NotRules as error:
