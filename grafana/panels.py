@@ -34,6 +34,8 @@ PLAIN = (Step(None, "blue"),)
 States = Mapping[int, tuple[str, str]]
 """Number, what it means, its colour."""
 
+_NO_DATA = "#5a6068"
+
 UP_DOWN: States = {0: ("down", RED), 1: ("up", GREEN)}
 
 
@@ -73,7 +75,7 @@ class Panel:
             min_val=self.low,
             max_val=self.high,
             no_value=context.text(self.none),
-            mappings=[self._mapping(context)] if self.states else None,
+            mappings=self._mappings(context) or None,
             thresholds=_thresholds(drawn or self.steps),
             color=models.FieldColor(mode=_color_mode(self.kind)),
             links=[_link(context, *self.link)] if self.link else None,
@@ -99,13 +101,23 @@ class Panel:
         points = (plan_point(context.plan, query) for query in self.queries)
         return next((drawn for point in points if point and (drawn := steps(point.limits))), ())
 
-    def _mapping(self, context: Context) -> models.ValueMapping:
-        return models.ValueMap(
-            options={
+    def _mappings(self, context: Context) -> list[models.ValueMapping]:
+        found: list[models.ValueMapping] = []
+        if self.states:
+            states = {
                 str(number): models.ValueMappingResult(text=context.text(text), color=color, index=index)
                 for index, (number, (text, color)) in enumerate(self.states.items())
             }
-        )
+            found.append(models.ValueMap(options=states))
+        if self.kind == "stat":
+            # Else a tile without data has the colour of 0: green where none is good, and nobody looks.
+            nothing = models.ValueMappingResult(
+                text=context.text(self.none), color=_NO_DATA, index=len(self.states)
+            )
+            match = models.SpecialValueMatch.NULL_AND_NAN
+            options = models.DashboardSpecialValueMapOptions(match=match, result=nothing)
+            found.append(models.SpecialValueMap(options=options))
+        return found
 
     def _custom(self, lines: bool) -> object:
         if self.kind == "timeseries":

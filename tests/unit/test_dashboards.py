@@ -115,6 +115,16 @@ def test_states_are_named_and_not_the_ranges_between_thresholds() -> None:
                 assert panel["fieldConfig"]["defaults"]["mappings"], panel["title"]
 
 
+def test_a_tile_without_data_is_neither_good_nor_bad() -> None:
+    for frame in DASHBOARDS.values():
+        for panel in _panels(dashboard_json(frame, Context("influxdb"))):
+            if panel["type"] == "stat":
+                mapping = panel["fieldConfig"]["defaults"]["mappings"][-1]
+                assert (mapping["type"], mapping["options"]["match"]) == ("special", "null+nan")
+                assert mapping["options"]["result"]["text"] == "no data"
+                assert mapping["options"]["result"]["color"] not in (GREEN, ORANGE, RED)
+
+
 def test_only_the_values_of_a_table_are_in_its_unit() -> None:
     panels = _panels(dashboard_json(DASHBOARDS["tools"], Context("influxdb")))
     (panel,) = [panel for panel in panels if panel["title"] == "TCP: available, last 7 days"]
