@@ -13,7 +13,11 @@ from setpoint.reading import FieldValue, subject_text
 def gap_line(
     collector: str, point: PlanPoint, planned: PlannedSubject, hour: Rollup, before: Rollup | None
 ) -> bytes:
-    """The line of one hour, at its end. ``before``: the time up to it, at least as long as ``for``."""
+    """The line of one hour, at its end; empty when none of the hour is judged. ``before``: the time up to
+    it, at least as long as ``for``.
+    """
+    if hour.expected_ms == 0:
+        return b""
     fields = gap_fields(point, planned, hour, before)
     tags = {"host": collector, "point": point.id, "subject": subject_text(planned.subject)}
     return encode_point("setpoint_gap", tags, fields, hour.end_ms) or b""

@@ -187,7 +187,7 @@ class RollupWriter:
                 line = gap_line(self._collector, one.point, planned, rollup, earlier)
                 if known_told != checksum(line):
                     known_told = None
-                    told.lines.append(line)
+                    told.lines.extend([line] if line else [])
                     told.hours.append((planned.subject, slot_ms, checksum(line)))
             kept[slot_ms][planned.subject] = Kept(
                 asked_of(window, slot_ms), known_told, encode_rollup(rollup)

@@ -350,6 +350,15 @@ def test_episodes_of_the_hours_add_up_to_those_of_the_day(site: Site) -> None:
     assert (episodes, total) == ({0, 1}, 2)
 
 
+def test_the_store_is_told_nothing_of_hours_that_nobody_judges(site: Site) -> None:
+    site.file.close()
+    calendar = 'calendars: {office: {weekly: "Mon-Sun 08:00-18:00"}}\npoints:'
+    site.start(PLAN.replace("points:", calendar).replace("title: Memory,", "title: Memory, when: office,"))
+    fill(site, HOSTS[:1], START, START + DAY_MS)
+    site.roll_up(START + DAY_MS + HOUR_MS)
+    assert len([line for line in site.told if b"point=memory" in line]) == 10
+
+
 def test_what_the_store_was_not_told_of_before_a_stop_it_is_told_after_it(site: Site) -> None:
     fill(site, HOSTS[:1], START, START + 5 * HOUR_MS)
     now = START + 5 * HOUR_MS + 10 * MINUTE
