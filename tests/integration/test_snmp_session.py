@@ -702,6 +702,22 @@ def test_closed_sessions_leave_no_descriptors(engine: EngineName) -> None:
     assert len([*Path("/proc/self/fd").iterdir()]) == before
 
 
+def test_questions_without_an_answer_leave_nothing_behind(engine: EngineName) -> None:
+    async def use(session: Session) -> list[int]:
+        counts = []
+        for _ in range(3):
+            for _ in range(60):
+                with pytest.raises(NoAnswerError):
+                    await session.get([UPTIME])
+            gc.collect()
+            counts.append(len(gc.get_objects()))
+        return counts
+
+    timing = Timing(timeout_s=0.01, retries=0, deadline_s=20)
+    (_, before, after), _, _ = ask(snmp.only(), use, engine=engine, timing=timing)
+    assert after - before < 60 * 10
+
+
 @pytest.mark.parametrize("version", ["v1", "v2c"])
 def test_mutated_answers_cost_no_more_than_an_error(engine: EngineName, version: str) -> None:
     numbers = random.Random(20_261_122)
