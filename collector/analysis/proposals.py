@@ -164,7 +164,7 @@ def _candidates(history: History, zone_ms: int) -> Iterator[_Candidate]:
     for hold, (usual, spread) in reaches.items():
         floor = usual + _CLEAR_SPREADS * spread
         top = float(tried[0])
-        chosen = _Candidate(_roundest(max(top, floor), max(top, floor) + spread), hold, usual, 0, 0)
+        sure = chosen = _Candidate(_roundest(max(top, floor), max(top, floor) + spread), hold, usual, 0, 0)
         # From the top down, to the first level that says too much. What is above a plateau of equal counts
         # is the lowest peak that it keeps.
         peak, kept, clear = top, 0, 0
@@ -172,13 +172,17 @@ def _candidates(history: History, zone_ms: int) -> Iterator[_Candidate]:
             lasting = each[each >= hold]
             if above <= floor or len(lasting) > allowed or lasting.sum() > most_ms:
                 break
+            former = kept
             if len(lasting) != kept:
                 peak, kept = float(above), len(lasting)
                 clear = kept if above > usual + _FAR_SPREADS * spread else clear
             low = max(float(level), floor)
             if kept and peak - usual >= _CLEAR_GAP * (low - usual):
                 chosen = _Candidate(_roundest(low, peak), hold, usual, kept, clear)
-        yield chosen
+                sure = _Candidate(float(above), hold, usual, former, min(former, clear))
+        # Of a long history not every level is tried, and between two that are anything may be.
+        found = outcome(history, Comparison(high=chosen.level, for_ms=hold)) if chosen.kept else None
+        yield sure if found and (found.episodes > allowed or found.total_ms > most_ms) else chosen
 
 
 def _levels(value: Values, floor: float) -> Values:
