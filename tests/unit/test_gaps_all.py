@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.inputs.thresholds.found import Found, NoThreshold
 from collector.analysis.gaps import CHECKS, run_checks
 from collector.analysis.gaps.report import query
 from collector.analysis.review import PointReview, Review, SubjectReview, Window
 from collector.register import Register
+from collector.series import SeriesTable
+from collector.thresholds.found import FoundThresholds
+from collector.thresholds.read import read_thresholds
 from setpoint.finding import finding_id, round12, to_json
 from setpoint.reading import subject_of
 from tests.unit.review_factory import (
@@ -40,8 +45,10 @@ from tests.unit.review_factory import (
     statistics,
     subject,
 )
+from tests.unit.threshold_factory import IDLE, knowing, read
+from tests.unit.threshold_factory import found as configured
 
-PLAN = plan(CPU, DISK, LOAD, PORT, ERP + "    missing: bad\n")
+PLAN = plan(CPU + "    raised_by: [prometheus]\n", DISK, LOAD, PORT, ERP + "    missing: bad\n")
 PERIOD_KINDS = {"target-missed", "threshold-breached", "thin-coverage"}
 TAGS = {
     "host-cpu": [{"host": h, "cpu": "cpu-total"} for h in ("mon-01", "jump-01")],
@@ -56,12 +63,43 @@ TAGS = {
     ],
     "erp-answers": [{"host": "mon-01", "server": "http://erp/", "method": "GET"}],
 }
+THRESHOLDS: list[Found] = [
+    *(
+        configured("Busy", IDLE, "below", level, f'{chosen}mode="idle"', for_s=for_s, severity=said, **more)
+        for level in (0.2, 0.05, 0.3)
+        for for_s in (0, 300)
+        for said in ("warning", "critical", "")
+        for chosen in ("", 'instance="mon-01:9100",', 'env="a",')
+        for more in ({}, {"enabled": False}, {"role": "requires"})
+    ),
+    configured("`*a*`_b_", "disk.used_percent", "above", 70, "*", severity="warning"),
+    configured("Load", "node_load5", "above", 5, 'instance="web-9"'),
+    configured("Memory", "mem.used_percent", "above", 5),
+    configured("Answer", "http_response.result_code", "not_equals", 1, severity="critical"),
+    configured("Odd", "some_metric", "above", 5),
+    NoThreshold("Gone", "absence"),
+    NoThreshold("What", "unreadable"),
+]
 EVERY = {"host-disk": 60 * SECOND, "port-load": 60 * SECOND}
 WINDOWS = [
     MONTH,
     RUNNING,
     Window(RUNNING.start_ms, RUNNING.start_ms + 45 * SECOND, complete=False, label="2026-10"),
 ]
+
+
+def known(window: Window, chance: random.Random) -> FoundThresholds:
+    """What two sources may have, read lately or long ago, in full or in part."""
+    series = SeriesTable()
+    for source in chance.sample(["prometheus", "graf`ana"], chance.randint(0, 2)):
+        at_ms = chance.choice([window.end_ms, window.end_ms, window.end_ms - DAY])
+        thresholds, failed = chance.choices(THRESHOLDS, k=chance.randint(0, 8)), chance.choice([0, 0, 1])
+        read(*thresholds, at_ms=at_ms, source=source, failed_parts=failed, series=series)
+    return read_thresholds(series)
+
+
+# Made once: to make them is what takes the time.
+KNOWN = {one.end_ms: [known(one, random.Random(n)) for n in range(40)] for one in WINDOWS}
 
 
 @st.composite
@@ -94,13 +132,14 @@ def subjects(draw: st.DrawFn, window: Window) -> list[tuple[str, SubjectReview]]
 def reviews(draw: st.DrawFn) -> Review:
     window = draw(st.sampled_from(WINDOWS))
     metrics = draw(st.lists(st.sampled_from(["cpu.usage_active", "cpu.usage_idle", "setpoint_agent.x"])))
-    return review(
+    made = review(
         PLAN,
         window,
         *draw(subjects(window)),
         series=[seen(metric, CPU_TAGS, window) for metric in metrics],
         agents=draw(st.sampled_from([{}, {"mon-01": window.end_ms}, {"jump-01": 0}])),
     )
+    return knowing(made, draw(st.sampled_from(KNOWN[window.end_ms])))
 
 
 @given(reviews())
@@ -163,7 +202,7 @@ def test_the_order_of_subjects_changes_no_answer(found: Review, order: random.Ra
         for each in found.points
     ]
     order.shuffle(points)
-    again = Review(found.plan, found.window, points, found.series, found.agents)
+    again = replace(found, points=points)
     before = {verdict.id: verdict.answer for verdict in run_checks(found)}
     assert {verdict.id: verdict.answer for verdict in run_checks(again)} == before
 
