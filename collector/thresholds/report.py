@@ -257,7 +257,9 @@ def _state(one: Matched, drifting: set[int], orphaned: Mapping[int, str]) -> tup
 
 def _source_counts(review: Review, rows: Sequence[ThresholdRow]) -> list[SourceCounts]:
     lacks = lacks_of(review)
-    names = sorted({*review.thresholds.source_names(), *(row.source for row in rows)})
+    # One that the plan counts on and that nobody reads is shown with nothing in it.
+    wanted = (source for point in review.plan.points for source in point.raised_by)
+    names = sorted({*review.thresholds.source_names(), *(row.source for row in rows), *wanted})
     found = [
         _count_source(name, [r for r in rows if r.source == name], sum(one.source == name for one in lacks))
         for name in names

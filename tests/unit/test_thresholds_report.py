@@ -97,6 +97,11 @@ def test_what_a_source_lacks_is_counted() -> None:
     assert [(one.source, one.missing) for one in counted] == [("prometheus", 2)]
 
 
+def test_a_source_that_the_plan_counts_on_and_nobody_reads_is_shown_empty() -> None:
+    (source,) = build_report(site()).sources
+    assert (source.source, source.thresholds, source.missing) == ("prometheus", 0, 0)
+
+
 def test_points_are_counted_by_what_a_review_asks_for() -> None:
     points = {(one.by, one.value): one for one in report().points}
     total = points["total", ""]
