@@ -32,7 +32,7 @@ from collector.series import SeriesTable
 from collector.settings import CollectorSettings
 from collector.store.base import Batch, Metric, SeriesKey, StoreUnavailable
 from collector.store.duckdb import DuckDBStore
-from setpoint.plan import parse_plan
+from setpoint.plan import PlanPoint, parse_plan
 
 MINUTE = 60_000
 START = 1_790_000_000_000 - 1_790_000_000_000 % DAY_MS
@@ -110,15 +110,19 @@ class Site:
 
     def agree(self, start_ms: int, end_ms: int, raw_from_ms: int = 0) -> None:
         """Asserts that the period's statistics are those of the samples."""
-        planned = PlannedSubjects(self.series, self.agents, self.register.planned_since())
         for point in self.plan.points:
-            subjects = planned.of(point, start_ms)
-            windows = [window_of(n, subject, start_ms, end_ms) for n, subject in enumerate(subjects)]
-            expected = raw_statistics(self.store, point, subjects, windows)
-            got = self.reader.statistics(point, subjects, windows, raw_from_ms)
-            assert expected
-            for one, other in zip(got, expected, strict=True):
-                same(one, other)
+            self.agree_on(point, start_ms, end_ms, raw_from_ms)
+
+    def agree_on(self, point: PlanPoint, start_ms: int, end_ms: int, raw_from_ms: int = 0) -> None:
+        """The same for one point."""
+        planned = PlannedSubjects(self.series, self.agents, self.register.planned_since())
+        subjects = planned.of(point, start_ms)
+        windows = [window_of(n, subject, start_ms, end_ms) for n, subject in enumerate(subjects)]
+        expected = raw_statistics(self.store, point, subjects, windows)
+        got = self.reader.statistics(point, subjects, windows, raw_from_ms)
+        assert expected
+        for one, other in zip(got, expected, strict=True):
+            same(one, other)
 
 
 def same(got: Statistics, expected: Statistics) -> None:
@@ -184,6 +188,18 @@ def test_what_comes_late_is_rolled_up_again(site: Site) -> None:
     site.agree(START, now)
     # The others' hours are as they were: the store is not told of them again.
     assert {line.split(b"subject=")[1].split(b" ")[0] for line in site.told[lines:]} == {b"host\\=web-01"}
+
+
+def test_a_late_sample_that_stands_into_the_next_hour_changes_both(site: Site) -> None:
+    hole = range(4 * 60 + 50, 5 * 60 + 20)
+    samples = [(START + m * MINUTE, 50.0) for m in range(1440) if m not in hole]
+    site.measured("mem.used_percent", "mon-01", samples)
+    now = START + DAY_MS + HOUR_MS
+    site.roll_up(now)
+    site.measured("mem.used_percent", "mon-01", [(START + 5 * HOUR_MS - 30_000, 97.0)])
+    site.agree_on(site.plan.points[0], START, START + DAY_MS)
+    site.roll_up(now)
+    site.agree_on(site.plan.points[0], START, START + DAY_MS)
 
 
 def test_late_samples_outlive_the_process(site: Site) -> None:
