@@ -14,7 +14,7 @@ from setpoint.version import VERSION
 COMMANDS = (
     ("up", "setpoint.commands.up", "run everything on this machine: broker, collector, agent, page"),
     ("agent", "setpoint.commands.agent", "measure this host: run, check, once, drain, discard"),
-    ("snmp", "setpoint.commands.snmp", "look at a device over SNMP: identify, walk"),
+    ("snmp", "setpoint.commands.snmp", "look at devices over SNMP: identify, walk, discover"),
     ("collector", "setpoint.commands.collector", "receive, store and review: run, check"),
     ("plan", "setpoint.commands.plan", "check the plan"),
     ("findings", "setpoint.commands.findings", "list, show and export findings"),

@@ -194,6 +194,7 @@ class MisbehavingAgent:
     rows: Mapping[str, bytes]
     answer: Answer = honest
     host: str = "127.0.0.1"
+    port: int = 0
     requests: list[Request] = field(default_factory=list)
     client: tuple[str, int] = ("", 0)
     problems: list[Exception] = field(default_factory=list)
@@ -202,8 +203,8 @@ class MisbehavingAgent:
         self.table = Table(self.rows)
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.bind((self.host, 0))
-        self.port: int = self._socket.getsockname()[1]
+        self._socket.bind((self.host, self.port))
+        self.port = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> Self:
