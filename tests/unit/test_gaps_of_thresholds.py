@@ -117,6 +117,13 @@ def test_one_threshold_as_planned_is_enough() -> None:
     assert drift(busy(0.1), busy()).answer == "no gap"
 
 
+def test_all_that_differ_are_told_where_none_is_as_planned() -> None:
+    finding = drift(busy(0.1), busy(0.3)).finding
+    assert finding is not None
+    assert finding.measured == 90
+    assert finding.evidence.statistics == {"subjects": 2, "thresholds": 4}
+
+
 def test_only_what_differs_is_a_member() -> None:
     own = CPU + "    overrides:\n      - {where: {host: jump-01}, warning: {above: 90, for: 5m}}\n"
     finding = drift(busy(0.1), cpu=own).finding

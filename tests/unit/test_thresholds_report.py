@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -30,7 +31,7 @@ from tests.unit.review_factory import (
 )
 from tests.unit.threshold_factory import IDLE, NAMES, found, knowing, observe, read
 
-BUSY = {"severity": "warning", "for_s": 300}
+BUSY: dict[str, Any] = {"severity": "warning", "for_s": 300}
 FOUND = (
     found("Good", IDLE, "below", 0.2, 'mode="idle"', severity="warning", for_s=300),
     found("Late", IDLE, "below", 0.01, 'instance="mon-01",mode="idle"', severity="critical", for_s=300),
@@ -68,6 +69,17 @@ def test_every_threshold_has_its_state_and_what_wants_a_look_comes_first() -> No
         ("Off", "off"),
         ("Gone", "none"),
     ]
+
+
+def test_every_rule_that_differs_drifts_unless_one_is_as_planned() -> None:
+    def states(*levels: float) -> list[str]:
+        rules = [
+            found(f"R{n}", IDLE, "below", level, 'mode="idle"', **BUSY) for n, level in enumerate(levels)
+        ]
+        return [row.state for row in build_report(knowing(site(), read(*rules, at_ms=RUNNING.end_ms))).rows]
+
+    assert states(0.1, 0.3) == ["drifts", "drifts"]
+    assert states(0.1, 0.2) == ["agrees", "agrees"]
 
 
 def test_a_row_says_what_is_configured_and_what_is_planned() -> None:

@@ -101,8 +101,7 @@ def drifts_in(raised: Sequence[tuple[Configured, Pairing]]) -> tuple[list[Drift]
         if "cannot tell" in outcomes:
             unknown = True
             continue
-        threshold, pairing = pairs[0]
-        drifts.append(Drift(threshold, pairing, _is_late(threshold, pairing)))
+        drifts += [Drift(threshold, pairing, _is_late(threshold, pairing)) for threshold, pairing in pairs]
     return drifts, unknown
 
 
