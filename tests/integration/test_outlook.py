@@ -53,6 +53,16 @@ def test_the_running_day_is_not_one_of_the_trends(site: Site) -> None:
     assert subject.trend.days == 29
 
 
+def test_a_day_that_was_hardly_measured_is_left_out(site: Site) -> None:
+    values = filling()
+    values[10 * PER_DAY : 10 * PER_DAY + PER_DAY * 2 // 3] = np.nan
+    site.measured("web-1", values)
+    site.plan("element: resource, critical: {above: 95}", unit="percent")
+    (trend,) = trends(site)
+    assert isinstance(trend, Trend)
+    assert trend.days == 28  # of 29 that were over for an hour
+
+
 def test_days_are_read_a_few_at_a_time_and_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlook, "_MOST_WINDOWS", 50)
     for number in range(2):

@@ -11,6 +11,7 @@ import pytest
 
 from collector.agents import Agents
 from collector.plan_try import MOST_SAMPLES, CannotTry, PlanTry, Tried, TryQuery, UnknownPoint
+from collector.register import Revision
 from setpoint.__main__ import main
 from setpoint.limits import Comparison
 from setpoint.plan import parse_plan
@@ -55,6 +56,9 @@ class Trying:
     ) -> Tried:
         plan = parse_plan(PLAN.format(levels=levels))
         site = self.site
+        # History counts from before the plan.
+        approved = Revision(plan.hash, 1, "", "", plan.text, START + 20 * DAY)
+        site.register.activate(approved, {p.id: p.definition_hash for p in plan.points})
         tags = {"host": host} if host else {}
         return PlanTry(plan, site.store, site.series, Agents(), site.register).replay(
             TryQuery(point, warning, critical, tags, START, end_ms)
