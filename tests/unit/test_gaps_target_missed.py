@@ -10,7 +10,6 @@ from collector.analysis.gaps.target_missed import check
 from collector.analysis.review import Window
 from setpoint.finding import Verdict
 from tests.unit.review_factory import (
-    alone,
     CPU,
     CPU_SUBJECT,
     CPU_TAGS,
@@ -23,6 +22,7 @@ from tests.unit.review_factory import (
     RUNNING,
     SECOND,
     START,
+    alone,
     breaches,
     gaps,
     plan,
@@ -41,7 +41,9 @@ def cpu(window: Window = MONTH, text: str = CPU, **shown: Any) -> list[Verdict]:
 
 def erp(window: Window = MONTH, text: str = ERP, **shown: Any) -> list[Verdict]:
     one = plan(text)
-    return alone(check(review(one, window, subject(one, "erp-answers", ERP_TAGS, statistics(window, **shown)))))
+    return alone(
+        check(review(one, window, subject(one, "erp-answers", ERP_TAGS, statistics(window, **shown))))
+    )
 
 
 def test_a_missed_target_is_a_gap_in_the_unit_of_the_point() -> None:

@@ -10,7 +10,6 @@ from collector.analysis.gaps.threshold_breached import check
 from collector.analysis.review import Window
 from setpoint.finding import Verdict
 from tests.unit.review_factory import (
-    alone,
     CPU,
     CPU_TAGS,
     DAY,
@@ -23,6 +22,7 @@ from tests.unit.review_factory import (
     RUNNING,
     SECOND,
     START,
+    alone,
     breaches,
     gaps,
     plan,
