@@ -18,6 +18,7 @@ from agent.inputs.net_response.settings import NetResponseSettings
 from agent.inputs.procstat.settings import ProcstatSettings
 from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
 from agent.inputs.snmp.settings import SnmpSettings
+from agent.inputs.zabbix_triggers.settings import ZabbixTriggersSettings
 
 AnySettings = (
     GrafanaAlertsSettings
@@ -27,6 +28,7 @@ AnySettings = (
     | ProcstatSettings
     | PrometheusRulesSettings
     | SnmpSettings
+    | ZabbixTriggersSettings
 )
 """What stands in a list of inputs; the key ``input`` says which it is."""
 
@@ -48,6 +50,9 @@ INPUTS: Mapping[str, Entry] = {
         PrometheusRulesSettings, "agent.inputs.prometheus_rules.input:PrometheusRulesInput"
     ),
     "snmp": Entry(SnmpSettings, "agent.inputs.snmp.input:SnmpInput"),
+    "zabbix_triggers": Entry(
+        ZabbixTriggersSettings, "agent.inputs.zabbix_triggers.input:ZabbixTriggersInput"
+    ),
 }
 
 

@@ -21,6 +21,7 @@ from agent.inputs.procstat.settings import ProcstatSettings
 from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
 from agent.inputs.snmp.credentials import Credentials
 from agent.inputs.snmp.settings import DeviceSettings, SnmpSettings
+from agent.inputs.zabbix_triggers.settings import ZabbixTriggersSettings
 from setpoint.config import ConfigError, parse
 from setpoint.units import Duration, Secret, Size
 
@@ -36,6 +37,7 @@ SAMPLES: dict[str, InputSettings] = {
         credentials={"public": Credentials(community=Secret("public"))},
         devices=[DeviceSettings(address="192.0.2.1")],
     ),
+    "zabbix_triggers": ZabbixTriggersSettings(url="http://127.0.0.1/zabbix", token=Secret("a")),
 }
 
 
@@ -174,6 +176,9 @@ def test_an_agent_with_only_host_does_not_import_the_others() -> None:
         ("{PROM, headers: {'a b': c}}", '.headers["a b"]'),
         ("{input: grafana_alerts}", ": expected either url or files"),
         ("{input: grafana_alerts, url: 'http://x', source: ' '}", ".source: is empty"),
+        ("{input: zabbix_triggers}", ": expected either url or files"),
+        ("{input: zabbix_triggers, url: 'http://x'}", ".token: is missing"),
+        ("{input: zabbix_triggers, files: ['']}", ".files[0]: is empty"),
         ("{input: procstat}", ": names no process"),
         ("{input: procstat, pattern: '('}", ".pattern: is no regular expression"),
         ("{input: procstat, exe: ''}", ".exe: is empty"),

@@ -1,0 +1,1 @@
+"""The zabbix_triggers input: thresholds in the triggers of a Zabbix."""
