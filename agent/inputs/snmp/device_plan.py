@@ -12,6 +12,7 @@ from setpoint.threshold import Matcher, write_subject
 
 Part = Literal["fast", "slow"]
 PARTS: tuple[Part, ...] = ("fast", "slow")
+_SUBJECT = ("class", "name")
 Raw = Mapping[str, Value | Missing | None]
 """What the device answered, by the name that each OID has in its reading."""
 
@@ -37,7 +38,7 @@ class PlannedPoint:
         """The device's own limits of this reading, as points of ``threshold``."""
         for limit in self.limits:
             subject = write_subject(
-                Matcher(key, "=", self.tags[key]) for key in ("class", "name") if key in self.tags
+                Matcher(key, "=", value) for key in _SUBJECT if (value := self.tags.get(key))
             )
             tags = {
                 "source": "snmp",

@@ -19,10 +19,10 @@ Number = Callable[[Raw], float | None]
 
 # Name of the limit: what a value does that is beyond it, and how bad that is.
 _LIMITS = {
-    "low": ("<", "critical"),
-    "low_warning": ("<", "warning"),
-    "high_warning": (">", "warning"),
-    "high": (">", "critical"),
+    "low": ("below", "critical"),
+    "low_warning": ("below", "warning"),
+    "high_warning": ("above", "warning"),
+    "high": ("above", "critical"),
 }
 
 
@@ -139,6 +139,6 @@ def _plan_limits(sensor: Measure, limits: Limits, row: Row) -> tuple[PlannedLimi
 def _level(number: Number) -> Callable[[Raw], Mapping[str, FieldValue]]:
     def fields(raw: Raw) -> Mapping[str, FieldValue]:
         level = number(raw)
-        return {} if level is None else {"level": float(level), "for_s": 0.0, "enabled": True}
+        return {} if level is None else {"level": float(level), "for_s": 0.0, "enabled": 1}
 
     return fields
