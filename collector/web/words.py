@@ -21,6 +21,22 @@ _EN: Final[Mapping[str, str]] = {
     "allowed_ms": "allowed",
     "breach_share": "share of breach",
     "breach_time": "time in breach",
+    "proposed_level": "proposed level",
+    "proposed_for_ms": "proposed for",
+    "history_ms": "length of the history",
+    "history_episodes": "episodes in the history",
+    "history_episodes_proposed": "episodes as proposed",
+    "trend_days": "days of the trend",
+    "trend_level": "where the trend stands",
+    "slope_per_day": "change a day",
+    "slope_low": "change a day, at least",
+    "slope_high": "change a day, at most",
+    "days_left": "days left",
+    "days_left_earliest": "days left, at least",
+    "clock_ahead_ms": "clock ahead by",
+    "dropped_readings": "readings dropped",
+    "refused_readings": "readings refused",
+    "refused_off_ms": "off by, when refused",
 }
 _ZH: Final[Mapping[str, str]] = {
     # the frame
