@@ -195,7 +195,7 @@ class Measure(Value, kw_only=True, forbid_unknown_fields=True, rename={"with_": 
             found.append(("unit", f'expected one of {", ".join(UNITS)}, got "{self.unit}"'))
         if self.bit is not None and not 0 <= self.bit < 1024:
             found.append(("bit", f"expected a number from 0 to 1023, got {self.bit}"))
-        return found
+        return found + _skip_problems(self.skip)
 
     def oids(self) -> Iterator[tuple[str, str]]:
         if is_oid(self.value):
@@ -221,7 +221,8 @@ class Limits(_Part, kw_only=True, forbid_unknown_fields=True):
         return {key: oid for key in _LIMITS if (oid := getattr(self, key))}
 
     def problems(self) -> Problems:
-        return [problem for key, oid in self.given().items() for problem in _oid_problems(key, oid)]
+        found = [problem for key, oid in self.given().items() for problem in _oid_problems(key, oid)]
+        return found + _skip_problems(self.skip)
 
 
 class States(_Part, kw_only=True, forbid_unknown_fields=True):
@@ -365,6 +366,11 @@ def absolute(oid: str, under: str) -> str:
 
 def _oid_problems(key: str, oid: str) -> Problems:
     return [] if is_oid(oid) else [(key, f'expected a numeric OID, got "{oid}"')]
+
+
+def _skip_problems(skip: Wanted) -> Problems:
+    problem = condition_problem(skip)
+    return [("skip", problem)] if problem else []
 
 
 def _pattern_problems(key: str, pattern: str) -> Problems:
