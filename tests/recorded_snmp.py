@@ -67,10 +67,17 @@ def parse_recording(text: str) -> RecordedSession:
     for line in text.split("\n"):
         parts = line.rstrip("\r").split("|", 2)
         if len(parts) == 3 and parts[0] and not parts[0].startswith("#"):
-            value = _decode(parts[1].split(":")[0], parts[2])
+            tag, _, simulated = parts[1].partition(":")
+            value = _decode(tag, _first_value(parts[2]) if simulated else parts[2])
             if value is not None:
                 rows.append((parts[0].lstrip("."), value))
     return RecordedSession(rows)
+
+
+def _first_value(text: str) -> str:
+    """What a value that snmpsim would vary (``value=1,changes=2``) begins with."""
+    options = dict(part.partition("=")[::2] for part in text.split(","))
+    return options.get("value", options.get("initial", ""))
 
 
 def _decode(tag: str, text: str) -> Value | None:
