@@ -5,7 +5,8 @@
 Everything in it is SIMULATED. Per seed it makes a month of a fleet (50 hosts, 20 devices, 10 tools), plants
 faults of every kind and things that only look like faults, loads it into the embedded store, reviews it by
 the checks as they are, and prints precision and recall of each check with every miss. A collector reviews
-again and again, and reads the days that trends are made of a few at a time; so there are several reviews.
+again and again, and reads the past that trends and proposals are made of a bit at a time; so there are
+several reviews, until nothing waits.
 """
 
 from __future__ import annotations
@@ -30,16 +31,17 @@ from collector.analysis.review import Window
 from collector.register import Register, Revision
 from collector.reviewer import Reviewer
 from collector.series import SeriesTable
-from collector.store.duckdb import DuckDBStore
+from collector.store.open import open_store
+from collector.store.settings import DuckDBSettings, InfluxDBSettings, StoreSettings, VictoriaMetricsSettings
 from setpoint.finding import Finding
 from setpoint.plan import parse_plan
 
 
-def review(fleet: Fleet, folder: Path, reviews: int) -> list[Finding]:
+def review(fleet: Fleet, settings: StoreSettings, folder: Path) -> list[Finding]:
     """The findings after some reviews of the whole month."""
     began = time.monotonic()
     series = SeriesTable()
-    store = DuckDBStore(folder / "store.duckdb", series)
+    store = open_store(settings, folder, series)
     register = Register(folder / "register.db")
     try:
         readings = load(store, series, fleet, SITE)
@@ -56,8 +58,10 @@ def review(fleet: Fleet, folder: Path, reviews: int) -> list[Finding]:
         window = Window(start_ms, end_ms, complete=True, label="2026-09")
         began = time.monotonic()
         reviewer = Reviewer(plan, store, series, agents, register)
-        for _ in range(reviews):
+        reviews = 0
+        while not reviews or reviewer.waiting:
             reviewer.review(window, end_ms + 3_600_000)
+            reviews += 1
         print(
             f"{readings:,} readings of {len(series):,} series loaded in {loaded_s:.1f} s, "
             f"{reviews} reviews in {time.monotonic() - began:.1f} s"
@@ -86,9 +90,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="N")
-    parser.add_argument("--reviews", type=int, default=8, metavar="N")
+    server = parser.add_mutually_exclusive_group()
+    server.add_argument("--influxdb", metavar="URL", help="an empty server instead of the embedded store")
+    server.add_argument("--victoriametrics", metavar="URL", help="likewise")
     parser.add_argument("--findings", type=Path, help="write what was found to this file, as JSON")
     arguments = parser.parse_args()
+    if len(arguments.seeds) > 1 and (arguments.influxdb or arguments.victoriametrics):
+        parser.error("a server holds one fleet: give one seed")
+    settings: StoreSettings = DuckDBSettings()
+    if arguments.influxdb:
+        settings = InfluxDBSettings(url=arguments.influxdb)
+    elif arguments.victoriametrics:
+        settings = VictoriaMetricsSettings(url=arguments.victoriametrics)
     perfect = True
     for seed in arguments.seeds:
         fleet = Fleet(seed)
@@ -96,7 +109,7 @@ def main() -> None:
         sizes = f"{len(fleet.hosts)} hosts, {len(fleet.devices)} devices, {len(fleet.tools)} tools"
         print(f"seed {seed}: {LABEL}; {sizes}")
         with tempfile.TemporaryDirectory() as folder:
-            found = review(fleet, Path(folder), arguments.reviews)
+            found = review(fleet, settings, Path(folder))
         scores = score(wanted, found, CHECKS)
         show(scores, wanted)
         perfect &= not any(one.wrong or one.missed for one in scores)

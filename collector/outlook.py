@@ -61,6 +61,8 @@ class Outlook:
         self._statistics = statistics
         self._days: dict[str, _Days] = {}
         self._began = 0.0
+        self.waiting = 0
+        """How many days of points are still to be read."""
 
     def with_trends(
         self, points: Sequence[PointReview], window: Window, maintenance: Sequence[Maintenance]
@@ -69,6 +71,7 @@ class Outlook:
         have been read. At most a few days are read each time, for at most five seconds.
         """
         self._began = time.monotonic()
+        self.waiting = 0
         found = [
             self._with_trends(reviewed, window, maintenance) if reviewed.point.horizon_ms else reviewed
             for reviewed in points
@@ -88,6 +91,7 @@ class Outlook:
             missing = self._read(reviewed, days, missing, maintenance)
             for gone in [day for day in days.means if day < last - 2 * MOST_DAYS]:
                 del days.means[gone]
+        self.waiting += len(missing) if reviewed.subjects else 0
         if missing:
             return reviewed
         if days.fitted_day != last:

@@ -55,6 +55,11 @@ class Reviewer:
         self._outlook = Outlook(plan, self._statistics)
         self._losses = Losses(store)
 
+    @property
+    def waiting(self) -> int:
+        """How much of the past is still to be read in further reviews: what the last one had no time for."""
+        return self._second_look.waiting + self._outlook.waiting
+
     def review(self, window: Window, now_ms: int) -> Changes:
         """Judges one window and takes the verdicts to the register; returns what that changed."""
         review = self.build(window)

@@ -49,6 +49,8 @@ class SecondLook:
         self._plan = plan
         self._store = store
         self._made: dict[_Key, _Made] = {}
+        self.waiting = 0
+        """How many subjects' histories are still to be read."""
 
     def with_proposals(
         self, points: Sequence[PointReview], window: Window, maintenance: Sequence[Maintenance]
@@ -68,7 +70,9 @@ class SecondLook:
         due.sort(key=lambda each: kept[each.key].at_ms if each.key in kept else 0)
         expected = ExpectedTimes(window.end_ms - HISTORY_MS, window.end_ms, maintenance)
         began = time.monotonic()
+        self.waiting = len(due)
         for each in due[:MOST_EACH_REVIEW]:
+            self.waiting -= 1
             kept[each.key] = _Made(self._propose(each, expected, window.end_ms), window.end_ms)
             if time.monotonic() - began > _MOST_S:
                 break

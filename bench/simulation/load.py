@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 import numpy as np
 
@@ -17,32 +17,35 @@ _ROWS_PER_BATCH = 500_000
 
 
 def load(store: Store, series: SeriesTable, signals: Iterable[Signal], site: str) -> int:
-    """Writes them all; returns the number of readings."""
-    readings = 0
-    with asyncio.Runner() as runner:
-        waiting: list[Batch] = []
-        rows = 0
-        for signal in signals:
-            if not len(signal.time_ms):
-                continue
-            batch = _batch(signal, series, site, with_lines=not isinstance(store, DuckDBStore))
-            series.observe(batch.series, batch.time_ms, batch.value)
-            waiting.append(batch)
-            rows += batch.readings
-            if rows >= _ROWS_PER_BATCH:
-                runner.run(_write(store, waiting))
-                readings, rows, waiting = readings + rows, 0, []
-        if waiting:
-            runner.run(_write(store, waiting))
+    """Writes them all; returns the number of readings, when they are durable."""
+    return asyncio.run(_load(store, series, signals, site))
+
+
+async def _load(store: Store, series: SeriesTable, signals: Iterable[Signal], site: str) -> int:
+    readings = rows = 0
+    waiting: list[Batch] = []
+    durable: list[Awaitable[None]] = []
+    for signal in signals:
+        if not len(signal.time_ms):
+            continue
+        batch = _batch(signal, series, site, with_lines=not isinstance(store, DuckDBStore))
+        series.observe(batch.series, batch.time_ms, batch.value)
+        waiting.append(batch)
+        rows += batch.readings
+        if rows >= _ROWS_PER_BATCH:
+            durable += await _write(store, waiting)
+            readings, rows, waiting = readings + rows, 0, []
+    if waiting:
+        durable += await _write(store, waiting)
+    await asyncio.gather(*durable)
     return readings + rows
 
 
-async def _write(store: Store, batches: list[Batch]) -> None:
+async def _write(store: Store, batches: list[Batch]) -> list[Awaitable[None]]:
     result = await store.write(batches)
     if result.refused:
         raise RuntimeError(f"the store refused a line: {result.refused[0].reason}")
-    if result.durable is not None:
-        await result.durable()
+    return [] if result.durable is None else [result.durable()]
 
 
 def _batch(signal: Signal, series: SeriesTable, site: str, *, with_lines: bool) -> Batch:
