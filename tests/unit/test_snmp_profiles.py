@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -124,3 +126,8 @@ def test_a_profile_of_the_users_replaces_the_shipped_one(tmp_path: Path) -> None
     (tmp_path / "apc.yaml").write_text("title: my APC\nmatch:\n  - sys_object_id: 1.3.6.1.4.1.318\n")
     assert load_profiles(tmp_path)["apc"].title == "my APC"
     assert load_profiles()["apc"].title != "my APC"
+
+
+def test_the_page_of_families_is_what_the_profiles_say() -> None:
+    script = Path(__file__).parents[2] / "docs" / "snmp_families.py"
+    assert subprocess.run([sys.executable, script, "--check"], check=False).returncode == 0, f"run {script}"
