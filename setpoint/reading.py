@@ -48,6 +48,8 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
     "snmp_memory": ("host", "device", "name"),
     "snmp_storage": ("host", "device", "name"),
     "snmp_sensor": ("host", "device", "class", "name"),
+    "snmp_trap": ("host", "device", "trap"),
+    "snmp_trap_receiver": ("host", "port"),
     "tool": ("host", "tool"),
     "threshold": ("host", "source", "rule", "subject", "metric", "comparison", "severity", "role"),
     "threshold_none": ("host", "source", "rule", "reason", "severity"),

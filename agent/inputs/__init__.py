@@ -18,6 +18,7 @@ from agent.inputs.net_response.settings import NetResponseSettings
 from agent.inputs.procstat.settings import ProcstatSettings
 from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
 from agent.inputs.snmp.settings import SnmpSettings
+from agent.inputs.snmp_traps.settings import SnmpTrapsSettings
 from agent.inputs.zabbix_triggers.settings import ZabbixTriggersSettings
 
 AnySettings = (
@@ -28,6 +29,7 @@ AnySettings = (
     | ProcstatSettings
     | PrometheusRulesSettings
     | SnmpSettings
+    | SnmpTrapsSettings
     | ZabbixTriggersSettings
 )
 """What stands in a list of inputs; the key ``input`` says which it is."""
@@ -50,6 +52,7 @@ INPUTS: Mapping[str, Entry] = {
         PrometheusRulesSettings, "agent.inputs.prometheus_rules.input:PrometheusRulesInput"
     ),
     "snmp": Entry(SnmpSettings, "agent.inputs.snmp.input:SnmpInput"),
+    "snmp_traps": Entry(SnmpTrapsSettings, "agent.inputs.snmp_traps.input:SnmpTrapsInput"),
     "zabbix_triggers": Entry(
         ZabbixTriggersSettings, "agent.inputs.zabbix_triggers.input:ZabbixTriggersInput"
     ),

@@ -21,6 +21,7 @@ from agent.inputs.procstat.settings import ProcstatSettings
 from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
 from agent.inputs.snmp.credentials import Credentials
 from agent.inputs.snmp.settings import DeviceSettings, SnmpSettings
+from agent.inputs.snmp_traps.settings import SnmpTrapsSettings
 from agent.inputs.zabbix_triggers.settings import ZabbixTriggersSettings
 from setpoint.config import ConfigError, parse
 from setpoint.units import Duration, Secret, Size
@@ -37,6 +38,7 @@ SAMPLES: dict[str, InputSettings] = {
         credentials={"public": Credentials(community=Secret("public"))},
         devices=[DeviceSettings(address="192.0.2.1")],
     ),
+    "snmp_traps": SnmpTrapsSettings(credentials={"public": Credentials(community=Secret("public"))}),
     "zabbix_triggers": ZabbixTriggersSettings(url="http://127.0.0.1/zabbix", token=Secret("a")),
 }
 
@@ -179,6 +181,17 @@ def test_an_agent_with_only_host_does_not_import_the_others() -> None:
         ("{input: zabbix_triggers}", ": expected either url or files"),
         ("{input: zabbix_triggers, url: 'http://x'}", ".token: is missing"),
         ("{input: zabbix_triggers, files: ['']}", ".files[0]: is empty"),
+        ("{input: snmp_traps}", ".credentials: missing"),
+        ("{input: snmp_traps, credentials: {}}", ".credentials: is empty"),
+        ("{TRAPS, address: eth0}", ".address: expected an address"),
+        ("{TRAPS, port: 0}", ".port: expected a number from 1"),
+        ("{TRAPS, max_events: -1}", ".max_events: expected a number from 0"),
+        ("{TRAPS, names: {sw: a}}", ".names.sw: expected the number of an address"),
+        ("{TRAPS, inventory: /no/such.csv}", ".inventory: cannot read"),
+        (
+            "{input: snmp_traps, credentials: {a: {version: v3, user: u}, b: {version: v3, user: u}}}",
+            '.credentials.b.user: is the user "u" of a again',
+        ),
         ("{input: procstat}", ": names no process"),
         ("{input: procstat, pattern: '('}", ".pattern: is no regular expression"),
         ("{input: procstat, exe: ''}", ".exe: is empty"),
@@ -188,6 +201,7 @@ def test_an_agent_with_only_host_does_not_import_the_others() -> None:
 def test_a_bad_setting_is_named_with_its_path(text: str, expected: str) -> None:
     text = text.replace("HTTP", "input: http_response, urls: ['http://x']")
     text = text.replace("PROM", "input: prometheus_rules, url: 'http://x'")
+    text = text.replace("TRAPS", "input: snmp_traps, credentials: {c: {community: x}}")
     text = text.replace("NET", "input: net_response, addresses: ['a:1']")
     found = problems(f"inputs:\n  - {text}\n")
     assert any(problem.startswith(expected) for problem in found), found

@@ -1,0 +1,1 @@
+"""The input ``snmp_traps``: what devices report of their own accord."""
