@@ -24,6 +24,7 @@ from agent.inputs.snmp.profile import (
     placed,
 )
 from agent.inputs.snmp.recognise import Identity
+from agent.inputs.snmp.rmon import plan_alarms
 from agent.inputs.snmp.rows import Row, look_up, lookups_of
 from agent.inputs.snmp.session import Session
 
@@ -41,6 +42,7 @@ async def discover(session: Session, identity: Identity, ports: PortFilter | Non
     plan.slow += _distinct(await _of_kind(columns, identity, "storage"))
     sensors = _distinct(await _of_kind(columns, identity, "sensors"))
     plan.slow += [*sensors, *(threshold for sensor in sensors for threshold in sensor.thresholds())]
+    plan.slow += await plan_alarms(columns, [*plan.fast, *plan.slow])
     return plan
 
 

@@ -109,6 +109,14 @@ async def _port_oids(columns: Columns, index: str) -> Mapping[str, str]:
     }
 
 
+def port_field(column: str) -> str | None:
+    """The field of ``snmp_port`` that this column of IF-MIB is read into, of whatever width."""
+    for name, (wide, narrow) in _COUNTERS.items():
+        if column and column in (wide, narrow):
+            return name
+    return next((name for name, oid in _NUMBERS.items() if oid == column), None)
+
+
 def port_fields(raw: Raw) -> Mapping[str, FieldValue]:
     """The fields of ``snmp_port``; a counter beyond 2⁶³−1 is left out, since no field holds it."""
     fields: dict[str, FieldValue] = {}
