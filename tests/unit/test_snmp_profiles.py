@@ -65,7 +65,7 @@ def test_an_unknown_key_names_file_and_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reading", "said"),
     [
-        ("{class: heat, value: 1.0}", "class: expected one of airflow, "),
+        ("{class: temprature, value: 1.0}", 'unknown class "temprature", did you mean "temperature"?'),
         ("{class: state, value: 1.0}", 'states: expected exactly with "class: state"'),
         ("{class: voltage, value: 1.0, unit: furlong}", "unit: expected one of B, "),
         ("{class: voltage, value: 1.0, pattern: '('}", "pattern: expected a regular expression"),

@@ -17,6 +17,7 @@ from agent.inputs.snmp.condition import Wanted, condition_problem
 from agent.inputs.snmp.expression import ExpressionError, expression_names
 from agent.inputs.snmp.template import TemplateError, template_names
 from agent.inputs.snmp.unit import UNITS
+from setpoint.config import suggest
 
 Problems = list[tuple[str, str]]
 Meaning = Literal["good", "warning", "critical", "unknown"]
@@ -255,7 +256,7 @@ class Sensor(Measure, kw_only=True, forbid_unknown_fields=True, rename={"class_"
     def problems(self) -> Problems:
         found = Measure.problems(self)
         if "{" not in self.class_ and self.class_ not in SENSOR_CLASSES:
-            found.append(("class", f'expected one of {", ".join(SENSOR_CLASSES)}, got "{self.class_}"'))
+            found.append(("class", f'unknown class "{self.class_}"{suggest(self.class_, SENSOR_CLASSES)}'))
         if (self.class_ == "state") != (self.states is not None):
             found.append(("states", 'expected exactly with "class: state"'))
         return found
