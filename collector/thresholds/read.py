@@ -21,10 +21,9 @@ from setpoint.threshold import (
     read_subject,
 )
 
-# Tags that say something of the threshold itself; any other one says what it is about.
-_OWN_TAGS = frozenset(
-    {"host", "source", "rule", "subject", "metric", "comparison", "severity", "role", "reason", "index"}
-)
+# Tags that say what a threshold is about beside its subject. Others are an agent's (`room`, `site`), on all
+# that it reads, and plans do not tell subjects apart by them.
+_ABOUT = ("device",)
 _PAIR = re.compile(r"(?:^|\s)([A-Za-z_]\w*)=")
 # A device sends its thresholds one by one; those that come within this time are of one reading.
 _ONE_READING_MS = 900_000
@@ -139,7 +138,7 @@ def _configured(
 
 def _matchers(tags: Mapping[str, str]) -> tuple[Matcher, ...] | None:
     """What the threshold asks of labels. Devices write their subject as ``class=temperature name=CPU``."""
-    others = tuple(Matcher(key, _EQUALS, value) for key, value in tags.items() if key not in _OWN_TAGS)
+    others = tuple(Matcher(key, _EQUALS, tags[key]) for key in _ABOUT if key in tags)
     subject = tags.get("subject", "*")
     try:
         return (*read_subject(subject), *others)
