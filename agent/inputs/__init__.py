@@ -14,6 +14,7 @@ from agent.inputs.base import Input, InputSettings
 from agent.inputs.grafana_alerts.settings import GrafanaAlertsSettings
 from agent.inputs.host.settings import HostSettings
 from agent.inputs.http_response.settings import HttpResponseSettings
+from agent.inputs.nagios_checks.settings import NagiosChecksSettings
 from agent.inputs.net_response.settings import NetResponseSettings
 from agent.inputs.procstat.settings import ProcstatSettings
 from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
@@ -25,6 +26,7 @@ AnySettings = (
     GrafanaAlertsSettings
     | HostSettings
     | HttpResponseSettings
+    | NagiosChecksSettings
     | NetResponseSettings
     | ProcstatSettings
     | PrometheusRulesSettings
@@ -46,6 +48,7 @@ INPUTS: Mapping[str, Entry] = {
     "grafana_alerts": Entry(GrafanaAlertsSettings, "agent.inputs.grafana_alerts.input:GrafanaAlertsInput"),
     "host": Entry(HostSettings, "agent.inputs.host.input:HostInput"),
     "http_response": Entry(HttpResponseSettings, "agent.inputs.http_response.input:HttpResponseInput"),
+    "nagios_checks": Entry(NagiosChecksSettings, "agent.inputs.nagios_checks.input:NagiosChecksInput"),
     "net_response": Entry(NetResponseSettings, "agent.inputs.net_response.input:NetResponseInput"),
     "procstat": Entry(ProcstatSettings, "agent.inputs.procstat.input:ProcstatInput"),
     "prometheus_rules": Entry(

@@ -16,6 +16,7 @@ from agent.inputs.base import InputSettings
 from agent.inputs.grafana_alerts.settings import GrafanaAlertsSettings
 from agent.inputs.host.settings import HostSettings
 from agent.inputs.http_response.settings import HttpResponseSettings
+from agent.inputs.nagios_checks.settings import NagiosChecksSettings
 from agent.inputs.net_response.settings import NetResponseSettings
 from agent.inputs.procstat.settings import ProcstatSettings
 from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
@@ -31,6 +32,7 @@ SAMPLES: dict[str, InputSettings] = {
     "grafana_alerts": GrafanaAlertsSettings(url="http://127.0.0.1:3000"),
     "host": HostSettings(),
     "http_response": HttpResponseSettings(urls=["http://127.0.0.1/"]),
+    "nagios_checks": NagiosChecksSettings(url="https://127.0.0.1:5665"),
     "net_response": NetResponseSettings(addresses=["127.0.0.1:1"]),
     "procstat": ProcstatSettings(exe="x"),
     "prometheus_rules": PrometheusRulesSettings(url="http://127.0.0.1:9090"),
@@ -178,6 +180,8 @@ def test_an_agent_with_only_host_does_not_import_the_others() -> None:
         ("{PROM, headers: {'a b': c}}", '.headers["a b"]'),
         ("{input: grafana_alerts}", ": expected either url or files"),
         ("{input: grafana_alerts, url: 'http://x', source: ' '}", ".source: is empty"),
+        ("{input: nagios_checks}", ": expected either url or files"),
+        ("{input: nagios_checks, files: [' ']}", ".files[0]: is empty"),
         ("{input: zabbix_triggers}", ": expected either url or files"),
         ("{input: zabbix_triggers, url: 'http://x'}", ".token: is missing"),
         ("{input: zabbix_triggers, files: ['']}", ".files[0]: is empty"),

@@ -1,0 +1,1 @@
+"""The nagios_checks input: thresholds of the checks of Icinga and Nagios."""
