@@ -495,6 +495,28 @@ FAULTS: Final[Mapping[str, Fault]] = {
 }
 
 
+TWICE: Final = (
+    cpu_pinned,
+    cpu_busy,
+    memory_leak,
+    hot_device,
+    port_full,
+    sensor_stops,
+    load_by_day,
+    level_out_of_reach,
+    level_too_tight,
+    flapping_disk,
+    disk_fills_up,
+    disk_cleaned_up,
+    outbox_too_small,
+)
+
+
 def plant(fleet: Fleet) -> dict[Expected, str]:
-    """Plants every fault; what must be found, each with the fault that causes it."""
-    return {one: name for name, fault in FAULTS.items() for one in fault(fleet)}
+    """Plants every fault, some of them twice; what must be found, each with the fault that causes it."""
+    return {
+        one: name
+        for name, fault in FAULTS.items()
+        for _ in range(2 if fault in TWICE else 1)
+        for one in fault(fleet)
+    }
