@@ -5,8 +5,8 @@
 DIR holds recordings of snmpsim (``NAME.snmprec``). snmpsim serves them; each is identified, discovered and
 read once, as ``setpoint agent once`` would, and what came is written to ``OUT/NAME.lp`` as line protocol
 with the tag ``device=NAME``. A device that fails, or takes longer than the deadline, is named and the rest
-goes on; what it gave until then is kept. Progress is on stderr; the exit code is 1 when a device gave
-nothing.
+goes on; what it gave until then is kept. Progress is on stderr; the exit code is 1 when no device gave
+anything.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class _Run:
             f"{self._done} devices in {took:.0f} s: {self._failed} failed, {self._silent} gave nothing",
             file=sys.stderr,
         )
-        return 1 if self._silent else 0
+        return 1 if self._silent == self._done else 0
 
     async def _chunk(self, recordings: Sequence[Path]) -> None:
         """Reads some, from an snmpsim of their own; each alone when that does not start with all of them."""
