@@ -24,7 +24,7 @@ points:
 """
 
 
-Settings = Mapping[str, Mapping[str, Any]]
+Settings = Mapping[str, Mapping[str, Any] | list[Any]]
 """By section of ``collector.yaml``."""
 
 
@@ -52,7 +52,7 @@ def write_collector(
         "review": {"every": "5s"},
     }
     for name, section in (settings or {}).items():
-        sections[name] = {**sections.get(name, {}), **section}
+        sections[name] = section if isinstance(section, list) else {**sections.get(name, {}), **section}
     config = folder / "collector.yaml"
     config.write_text(json.dumps(sections, indent=2))  # which is YAML too
     return config

@@ -138,10 +138,8 @@ class Site(NamedTuple):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("poison")
     with Mosquitto(folder / "mosquitto") as broker:
-        collector = CollectorProcess(folder / "site", NOBODY, broker.port)
-        with (folder / "site/collector.yaml").open("a") as config:
-            config.write(f"receive: {{series_per_agent: {SERIES_LIMIT}}}\n")
-            config.write('sources: [{topic: "telegraf/#"}]\n')
+        settings = {"receive": {"series_per_agent": SERIES_LIMIT}, "sources": [{"topic": "telegraf/#"}]}
+        collector = CollectorProcess(folder / "site", NOBODY, broker.port, settings=settings)
         healthy = NumberedAgent(folder / "agent", NOBODY, broker.port, until=10**7, rate=250)
         with collector, healthy:
             yield Site(broker, collector, healthy)
