@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
-import os
-import shutil
 import sys
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from setpoint.commands.asking import REFUSED, AskError, add_url, ask, exit_code, rows_of
+from setpoint.commands.printing import print_bytes, print_text, table_width
 
 if TYPE_CHECKING:
     from setpoint.finding import Finding
 
-_OK, _NOT_FOUND, _USAGE, _NO_COLLECTOR = 0, 1, 2, 3
-_DEFAULT_URL = "http://127.0.0.1:8480"
-_TIMEOUT_S = 30
-_MAX_ANSWER_BYTES = 512_000_000
+_OK, _NOT_FOUND = 0, 1
 _WIDTH = 120
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _EPILOG = """\
 exit codes:
@@ -39,14 +32,6 @@ examples:
   setpoint findings export --state all --output findings.csv
   setpoint findings list --url http://collector.example:8480 --format json
 """
-
-
-class _Failed(Exception):
-    """Ends the command with an exit code; the text is for the user."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -89,11 +74,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     for one in (listing, show, export):
         one.epilog, one.formatter_class = _EPILOG, argparse.RawDescriptionHelpFormatter
-        one.add_argument(
-            "--url",
-            default=os.environ.get("SETPOINT_URL", _DEFAULT_URL),
-            help="the collector's page (%(default)s; SETPOINT_URL)",
-        )
+        add_url(one)
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
@@ -117,27 +98,21 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    try:
-        code: int = options.findings_command(options)
-    except _Failed as failed:
-        print(f"setpoint findings: {failed}", file=sys.stderr)
-        return failed.code
-    return code
+    return exit_code("setpoint findings", options.findings_command, options)
 
 
 def _list(options: argparse.Namespace) -> int:
     findings = _findings(options)
     if options.format != "table":
-        _write(_encoded(findings, options.format))
+        print_bytes(_encoded(findings, options.format))
     elif not findings:
         print("no findings" if options.state == "all" else f"no {options.state} findings")
     else:
         from collector.exports.table import findings_table
 
-        width = shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH
         counts = Counter(finding.severity for finding in findings)
         told = ", ".join(f"{counts[name]} {name}" for name in ("critical", "warning", "info") if counts[name])
-        _print(f"{findings_table(findings, width)}\n{len(findings)} findings: {told}")
+        print_text(f"{findings_table(findings, table_width(_WIDTH))}\n{len(findings)} findings: {told}")
     return _OK
 
 
@@ -146,11 +121,11 @@ def _show(options: argparse.Namespace) -> int:
     if options.format == "json":
         from collector.exports.json_text import finding_json
 
-        _write(finding_json(finding))
+        print_bytes(finding_json(finding))
     else:
         from collector.exports.detail import finding_detail
 
-        _print(finding_detail(finding, options.lang).rstrip("\n"))
+        print_text(finding_detail(finding, options.lang).rstrip("\n"))
     return _OK
 
 
@@ -160,7 +135,7 @@ def _export(options: argparse.Namespace) -> int:
     findings = _findings(options)
     content = _encoded(findings, wanted)
     if options.output == "-":
-        _write(content)
+        print_bytes(content)
         return _OK
     target = Path(options.output)
     partial = target.with_name(target.name + ".partial")
@@ -169,7 +144,7 @@ def _export(options: argparse.Namespace) -> int:
         partial.replace(target)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise _Failed(_NOT_FOUND, f"{target} cannot be written: {error.strerror or error}") from None
+        raise AskError(_NOT_FOUND, f"{target} cannot be written: {error.strerror or error}") from None
     print(f"{target}: {len(findings)} findings", file=sys.stderr)
     return _OK
 
@@ -185,93 +160,33 @@ def _encoded(findings: Sequence[Finding], wanted: str) -> bytes:
 
 
 def _findings(options: argparse.Namespace) -> list[Finding]:
-    asked = {name: getattr(options, name) for name in ("state", "severity", "kind", "point", "host")}
-    given = {name: value for name, value in asked.items() if value}
-    data = _ask(options.url, "/api/findings", urllib.parse.urlencode(given, doseq=True))
-    return _decode(options.url, data.get("findings") if isinstance(data, dict) else None)
+    from setpoint.finding import Finding
+
+    query: list[tuple[str, str]] = []
+    for name in ("state", "severity", "kind", "point", "host"):
+        value = getattr(options, name)
+        query += [(name, one) for one in ([value] if isinstance(value, str) else value or ()) if one]
+    return rows_of(options.url, ask(options.url, "/api/findings", query).get("findings"), Finding)
 
 
 def _finding(url: str, finding_id: str) -> Finding:
+    from setpoint.finding import Finding
+
     if not finding_id:
-        raise _Failed(_USAGE, "expected the id of a finding")
+        raise AskError(REFUSED, "expected the id of a finding")
     try:
-        found = _decode(url, [_ask(url, f"/api/findings/{urllib.parse.quote(finding_id, safe='')}")])
-    except _Failed as failed:
-        if failed.code != _NOT_FOUND:
+        found = rows_of(url, [ask(url, f"/api/findings/{urllib.parse.quote(finding_id, safe='')}")], Finding)
+    except AskError as error:
+        if error.status != 404:
             raise
-        everything = _ask(url, "/api/findings", "state=all")
-        found = [f for f in _decode(url, everything["findings"]) if f.id.startswith(finding_id)]
+        everything = rows_of(url, ask(url, "/api/findings", [("state", "all")]).get("findings"), Finding)
+        found = [finding for finding in everything if finding.id.startswith(finding_id)]
     if len(found) > 1:
         ids = ", ".join(finding.id for finding in found[:5])
-        raise _Failed(_NOT_FOUND, f'several ids begin with "{finding_id}": {ids}')
+        raise AskError(_NOT_FOUND, f'several ids begin with "{finding_id}": {ids}')
     if not found:
-        raise _Failed(
+        raise AskError(
             _NOT_FOUND,
             f'there is no finding "{finding_id}"; `setpoint findings list --state all` lists them',
         )
     return found[0]
-
-
-def _ask(url: str, path: str, query: str = "") -> Any:
-    """What the collector answers, decoded. _Failed when it does not, or refuses."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _Failed(_USAGE, f'--url: expected one such as {_DEFAULT_URL}, got "{url}"')
-    # A proxy of this environment is for the way out; it knows another machine as 127.0.0.1.
-    local = [urllib.request.ProxyHandler({})] if parts.hostname in _LOOPBACK else []
-    address = url.rstrip("/") + path + (f"?{query}" if query else "")
-    try:
-        with urllib.request.build_opener(*local).open(address, timeout=_TIMEOUT_S) as response:
-            body = response.read(_MAX_ANSWER_BYTES)
-    except urllib.error.HTTPError as error:
-        message = _message(error.read(65_536))
-        if message is None:
-            raise _Failed(_NO_COLLECTOR, f"what answers at {url} is no collector") from None
-        code = {404: _NOT_FOUND}.get(error.code, _USAGE if error.code < 500 else _NO_COLLECTOR)
-        raise _Failed(code, f"the collector at {url} says: {message}") from None
-    except http.client.HTTPException:
-        raise _Failed(_NO_COLLECTOR, f"what answers at {url} is no collector") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise _Failed(
-            _NO_COLLECTOR,
-            f"no collector answers at {url} ({reason}); start one with `setpoint up` or "
-            "`setpoint collector run`, or say with --url or SETPOINT_URL where it is",
-        ) from None
-    try:
-        return json.loads(body)
-    except ValueError:
-        raise _Failed(_NO_COLLECTOR, f"what answers at {url} is no collector") from None
-
-
-def _message(body: bytes) -> str | None:
-    """The message of the collector's error; None when it is not the collector's."""
-    try:
-        return str(json.loads(body)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _decode(url: str, data: Any) -> list[Finding]:
-    import msgspec
-
-    from setpoint.finding import Finding
-
-    try:
-        return msgspec.convert(data, list[Finding])
-    except msgspec.ValidationError as error:
-        raise _Failed(
-            _NO_COLLECTOR, f"what answers at {url} is no collector of this version: {error}"
-        ) from None
-
-
-def _print(text: str) -> None:
-    """Prints, also where the terminal cannot show every character."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))
-
-
-def _write(content: bytes) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
-import os
-import sys
-import urllib.error
-import urllib.parse
-import urllib.request
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from setpoint.calendars import LocalTime
+from setpoint.commands.asking import REFUSED, AskError, add_url, ask, exit_code, send
 from setpoint.units import Duration
 
-_OK, _REFUSED, _USAGE, _NO_COLLECTOR = 0, 1, 2, 3
-_DEFAULT_URL = "http://127.0.0.1:8480"
-_TIMEOUT_S = 30
-_MAX_ANSWER_BYTES = 64_000_000
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_OK, _NOT_DONE = 0, 1
 
 _EPILOG = """\
 Times are in the plan's time zone. Planned downtime is neither a gap in the measurement nor a breach; what was
@@ -39,14 +30,6 @@ examples:
   setpoint maintenance add "web-*" 30m --from "2026-10-03 22:00" --reason Updates
   setpoint maintenance end 3
 """
-
-
-class _Failed(Exception):
-    """Ends the command with an exit code; the text is for the user."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -79,20 +62,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     end.set_defaults(maintenance_command=_end)
     for one in (add, listing, end):
         one.epilog, one.formatter_class = _EPILOG, argparse.RawDescriptionHelpFormatter
-        one.add_argument(
-            "--url",
-            default=os.environ.get("SETPOINT_URL", _DEFAULT_URL),
-            help="the collector's page (%(default)s; SETPOINT_URL)",
-        )
+        add_url(one)
         one.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
+    return exit_code("setpoint maintenance", _command, options)
+
+
+def _command(options: argparse.Namespace) -> int:
     try:
         options.maintenance_command(options)
-    except _Failed as failed:
-        print(f"setpoint maintenance: {failed}", file=sys.stderr)
-        return failed.code
+    except AskError as error:
+        # What the collector refuses here is not the command line: the maintenance is not there, or is over.
+        if error.status is not None:
+            error.code = _NOT_DONE
+        raise
     return _OK
 
 
@@ -104,7 +89,7 @@ def _add(options: argparse.Namespace) -> None:
         wrong = ("DURATION", Duration.expected, options.duration)
         if options.start is not None and _is_duration(options.duration):
             wrong = ("--from", LocalTime.expected, options.start)
-        raise _Failed(_USAGE, '{}: expected {}, got "{}"'.format(*wrong)) from None
+        raise AskError(REFUSED, '{}: expected {}, got "{}"'.format(*wrong)) from None
     asked: dict[str, Any] = {
         "hosts": options.hosts,
         "reason": options.reason,
@@ -113,12 +98,12 @@ def _add(options: argparse.Namespace) -> None:
     zone = _zone(options.url)
     if start is not None:
         asked["from_ms"] = start.start_ms(zone)
-    print(_line(_ask(options.url, "/api/maintenance", asked), zone))
+    print(_line(send(options.url, "/api/maintenance", asked), zone))
 
 
 def _list(options: argparse.Namespace) -> None:
     zone = _zone(options.url)
-    answer = _ask(options.url, "/api/maintenance")
+    answer = ask(options.url, "/api/maintenance")
     shown = [
         one
         for one in answer["maintenance"]
@@ -131,10 +116,10 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _end(options: argparse.Namespace) -> None:
-    print(_line(_ask(options.url, f"/api/maintenance/{options.id}/end", {}), _zone(options.url)))
+    print(_line(send(options.url, f"/api/maintenance/{options.id}/end", {}), _zone(options.url)))
 
 
-def _line(one: dict[str, Any], zone: ZoneInfo) -> str:
+def _line(one: Mapping[str, Any], zone: ZoneInfo) -> str:
     start, end = (_moment(one[key], zone) for key in ("from_ms", "to_ms"))
     return f"{one['id']:>4}  {start} to {end}  {one['hosts']}  {one['reason']}"
 
@@ -152,36 +137,4 @@ def _is_duration(text: str) -> bool:
 
 
 def _zone(url: str) -> ZoneInfo:
-    return ZoneInfo(_ask(url, "/api/plan")["timezone"])
-
-
-def _ask(url: str, path: str, data: dict[str, Any] | None = None) -> Any:
-    """What the collector answers, decoded; ``data`` is sent to it. _Failed when it does not, or refuses."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _Failed(_USAGE, f'--url: expected one such as {_DEFAULT_URL}, got "{url}"')
-    # A proxy of this environment is for the way out; it knows another machine as 127.0.0.1.
-    local = [urllib.request.ProxyHandler({})] if parts.hostname in _LOOPBACK else []
-    request = urllib.request.Request(
-        url.rstrip("/") + path,
-        data=None if data is None else json.dumps(data).encode(),
-        headers={} if data is None else {"Content-Type": "application/json"},
-    )
-    no_collector = f"what answers at {url} is no collector"
-    try:
-        with urllib.request.build_opener(*local).open(request, timeout=_TIMEOUT_S) as response:
-            return json.loads(response.read(_MAX_ANSWER_BYTES))
-    except urllib.error.HTTPError as error:
-        try:
-            message = json.loads(error.read(65_536))["error"]["message"]
-        except (ValueError, KeyError, TypeError):
-            raise _Failed(_NO_COLLECTOR, no_collector) from None
-        raise _Failed(_REFUSED, f"the collector at {url} says: {message}") from None
-    except (http.client.HTTPException, json.JSONDecodeError):
-        raise _Failed(_NO_COLLECTOR, no_collector) from None
-    except (OSError, ValueError) as error:
-        raise _Failed(
-            _NO_COLLECTOR,
-            f"no collector answers at {url} ({getattr(error, 'reason', error)}); start one with "
-            "`setpoint up` or `setpoint collector run`, or say with --url or SETPOINT_URL where it is",
-        ) from None
+    return ZoneInfo(ask(url, "/api/plan")["timezone"])

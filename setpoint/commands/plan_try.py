@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from setpoint.commands.asking import NO_COLLECTOR, REFUSED, AskError, ask, usual_url
+from setpoint.commands.asking import REFUSED, AskError, add_url, ask, stranger
+from setpoint.commands.printing import print_text
 from setpoint.config import ConfigError, parse
 from setpoint.plan_file import Level
 from setpoint.units import Duration
@@ -68,7 +69,7 @@ def add_try_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         help="only subjects with this tag; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="the whole answer, for programs")
-    parser.add_argument("--url", default=usual_url(), help="the collector's page (%(default)s; SETPOINT_URL)")
+    add_url(parser)
     parser.set_defaults(run=_run)
 
 
@@ -89,8 +90,7 @@ def _run(options: argparse.Namespace) -> int:
         text = msgspec.json.format(msgspec.json.encode(tried), indent=2).decode()
     else:
         text = "\n".join(_lines(tried))
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))
+    print_text(text)
     return 0
 
 
@@ -133,7 +133,7 @@ def _decode(url: str, query: list[tuple[str, str]]) -> Tried:
     try:
         return msgspec.convert(answer, Tried)
     except msgspec.ValidationError:
-        raise AskError(NO_COLLECTOR, f"what answers at {url} is no collector of this version") from None
+        raise stranger(url) from None
 
 
 def _lines(tried: Tried) -> Iterator[str]:

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
-import os
-import shutil
-import sys
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import msgspec
+from setpoint.commands.asking import add_url, ask, ask_bytes, exit_code, rows_of
+from setpoint.commands.printing import print_bytes, print_text, table_width
 
-_OK, _USAGE, _NO_COLLECTOR = 0, 2, 3
-_DEFAULT_URL = "http://127.0.0.1:8480"
-_TIMEOUT_S = 30
-_MAX_ANSWER_BYTES = 256_000_000
+_OK = 0
 _WIDTH = 120
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _STATES = (
     *("drifts", "orphaned", "unmatched", "cannot-tell", "no-such-level"),
     *("agrees", "condition", "off", "none"),
@@ -51,14 +38,6 @@ examples:
   setpoint thresholds list --source prometheus --format csv > thresholds.csv
   setpoint thresholds stats
 """
-
-
-class _Failed(Exception):
-    """Ends the command with an exit code; the text is for the user."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -95,20 +74,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         one.add_argument(
             "--format", choices=("table", "csv", "json"), default="table", help="how (%(default)s)"
         )
-        one.add_argument(
-            "--url",
-            default=os.environ.get("SETPOINT_URL", _DEFAULT_URL),
-            help="the collector's page (%(default)s; SETPOINT_URL)",
-        )
+        add_url(one)
 
 
 def _run(options: argparse.Namespace) -> int:
-    try:
-        code: int = options.thresholds_command(options)
-    except _Failed as failed:
-        print(f"setpoint thresholds: {failed}", file=sys.stderr)
-        return failed.code
-    return code
+    return exit_code("setpoint thresholds", options.thresholds_command, options)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -120,15 +90,15 @@ def _list(options: argparse.Namespace) -> int:
     from collector.exports.thresholds import rows_table
     from collector.thresholds.report import ThresholdRow
 
-    answer = _ask_json(options.url, "/api/thresholds", query)
-    rows: list[ThresholdRow] = _decode(options.url, answer, "rows", ThresholdRow)
+    answer = ask(options.url, "/api/thresholds", query)
+    rows = rows_of(options.url, answer.get("rows"), ThresholdRow)
     if not rows:
         print("no thresholds" if answer.get("time_ms") else "no thresholds; no review has been made yet")
         return _OK
     counts = Counter(row.state for row in rows)
     told = ", ".join(f"{count} {state}" for state, count in counts.most_common())
     more = answer["total"] - len(rows)
-    _print(f"{rows_table(rows, _width())}\n{len(rows)} thresholds and rules: {told}")
+    print_text(f"{rows_table(rows, table_width(_WIDTH))}\n{len(rows)} thresholds and rules: {told}")
     if more > 0:
         print(f"{more} more are not shown; ask for one --source or --state")
     return _OK
@@ -140,13 +110,13 @@ def _stats(options: argparse.Namespace) -> int:
     from collector.exports.thresholds import statistics_tables
     from collector.thresholds.report import PointCounts, SourceCounts
 
-    answer = _ask_json(options.url, "/api/thresholds/stats", [])
-    points: list[PointCounts] = _decode(options.url, answer, "points", PointCounts)
-    sources: list[SourceCounts] = _decode(options.url, answer, "sources", SourceCounts)
+    answer = ask(options.url, "/api/thresholds/stats")
+    points = rows_of(options.url, answer.get("points"), PointCounts)
+    sources = rows_of(options.url, answer.get("sources"), SourceCounts)
     if not points:
         print("nothing to count: no review has been made yet")
         return _OK
-    _print(statistics_tables(points, sources, _width()).rstrip("\n"))
+    print_text(statistics_tables(points, sources, table_width(_WIDTH)).rstrip("\n"))
     if not sources:
         print("\nno thresholds have been read")
     since = f"changes since {answer['previous']}" if answer["previous"] else "no period before it is known"
@@ -156,79 +126,6 @@ def _stats(options: argparse.Namespace) -> int:
 
 def _pass_on(options: argparse.Namespace, path: str, query: Sequence[tuple[str, str]]) -> int:
     """What the collector answers, as it is."""
-    body = _ask(options.url, path, [*query, ("format", options.format)])
-    sys.stdout.flush()
-    sys.stdout.buffer.write(body if options.format == "csv" else body + b"\n")
-    sys.stdout.buffer.flush()
+    body = ask_bytes(options.url, path, [*query, ("format", options.format)])
+    print_bytes(body if options.format == "csv" else body + b"\n")
     return _OK
-
-
-def _ask_json(url: str, path: str, query: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    try:
-        answer = json.loads(_ask(url, path, query))
-    except ValueError:
-        raise _no_collector(url) from None
-    if not isinstance(answer, dict):
-        raise _no_collector(url)
-    return answer
-
-
-def _ask(url: str, path: str, query: Sequence[tuple[str, str]]) -> bytes:
-    """What the collector answers. _Failed when it does not, or refuses."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _Failed(_USAGE, f'--url: expected one such as {_DEFAULT_URL}, got "{url}"')
-    # A proxy of this environment is for the way out; it knows another machine as 127.0.0.1.
-    local = [urllib.request.ProxyHandler({})] if parts.hostname in _LOOPBACK else []
-    address = url.rstrip("/") + path + (f"?{urllib.parse.urlencode(query)}" if query else "")
-    try:
-        with urllib.request.build_opener(*local).open(address, timeout=_TIMEOUT_S) as response:
-            body: bytes = response.read(_MAX_ANSWER_BYTES)
-    except urllib.error.HTTPError as error:
-        message = _message(error.read(65_536))
-        if message is None:
-            raise _no_collector(url) from None
-        code = _USAGE if error.code < 500 else _NO_COLLECTOR
-        raise _Failed(code, f"the collector at {url} says: {message}") from None
-    except http.client.HTTPException:
-        raise _no_collector(url) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise _Failed(
-            _NO_COLLECTOR,
-            f"no collector answers at {url} ({reason}); start one with `setpoint up` or "
-            "`setpoint collector run`, or say with --url or SETPOINT_URL where it is",
-        ) from None
-    return body
-
-
-def _message(body: bytes) -> str | None:
-    """The message of the collector's error; None when it is not the collector's."""
-    try:
-        return str(json.loads(body)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _no_collector(url: str) -> _Failed:
-    return _Failed(_NO_COLLECTOR, f"what answers at {url} is no collector of this version")
-
-
-def _decode(url: str, answer: dict[str, Any], key: str, row: type[msgspec.Struct]) -> list[Any]:
-    import msgspec
-
-    try:
-        rows: list[Any] = msgspec.convert(answer.get(key), list[row])  # type: ignore[valid-type]
-    except msgspec.ValidationError:
-        raise _no_collector(url) from None
-    return rows
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH
-
-
-def _print(text: str) -> None:
-    """Prints, also where the terminal cannot show every character."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))
