@@ -17,9 +17,13 @@ import pytest
 
 from agent.inputs.grafana_alerts.input import GrafanaAlertsInput
 from agent.inputs.grafana_alerts.settings import GrafanaAlertsSettings
+from agent.inputs.nagios_checks.input import NagiosChecksInput
+from agent.inputs.nagios_checks.settings import NagiosChecksSettings
 from agent.inputs.prometheus_rules.input import PrometheusRulesInput
 from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
 from agent.inputs.thresholds.client import CannotRead
+from agent.inputs.zabbix_triggers.input import ZabbixTriggersInput
+from agent.inputs.zabbix_triggers.settings import ZabbixTriggersSettings
 from setpoint.reading import Point
 from setpoint.units import Duration, Secret, Size
 from tests.servers import ROOT, ServerProcess, free_port, require
@@ -162,6 +166,8 @@ def answering(
             self.end_headers()
             self.wfile.write(body)
 
+        do_POST = do_GET
+
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
@@ -222,7 +228,9 @@ def test_a_prometheus_is_asked_with_what_is_set() -> None:
 
 KINDS = [
     pytest.param(GrafanaAlertsInput, GrafanaAlertsSettings, id="grafana"),
+    pytest.param(NagiosChecksInput, NagiosChecksSettings, id="icinga"),
     pytest.param(PrometheusRulesInput, PrometheusRulesSettings, id="prometheus"),
+    pytest.param(ZabbixTriggersInput, ZabbixTriggersSettings, id="zabbix"),
 ]
 
 

@@ -164,7 +164,7 @@ def test_levels_of_a_command_line(command: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (["check_nrpe", "-H", "h", "-c", "check_load", "-a", "-w 5 -c 9"], "warning check_load[load1] above 5"),
+        (["check_nrpe", "-H", "h", "-c", "check_load", "-a", "-w 5"], "warning check_load[load1] above 5"),
         (["check_nrpe", "--command=check_x", "-a", "-w", "5", "-c", "9"], "warning check_x above 5"),
         (["check_by_ssh", "-H", "h", "-C", "/usr/lib/check_x -w 5 -c 9"], "warning check_x above 5"),
         (["check_nrpe", "-H", "h", "-c", "check_load"], "none: no number"),
