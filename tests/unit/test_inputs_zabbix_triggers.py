@@ -25,6 +25,7 @@ from agent.inputs.zabbix_triggers.export import parse_file
 from agent.inputs.zabbix_triggers.language import parse
 from agent.inputs.zabbix_triggers.macros import Macros, resolve
 from agent.inputs.zabbix_triggers.triggers import NotZabbix, Trigger, read_trigger
+from collector.thresholds.names import load_names
 
 MACROS = Macros(
     [
@@ -110,6 +111,11 @@ def read(expression: str) -> list[str]:
         ('find(/h/k,,"like","a\\"b")=1', ["none: no comparison"]),
         ("not  logeventid(/h/k,,\"1\")=0", ["none: no comparison"]),
         ('last(/h/k)="on"', ["none: no number"]),
+        ('last(/h/k)="{"', ["none: no number"]),
+        ('last(/h/k)="{$"', ["none: no number"]),
+        ('last(/h/k["a{1,2}",{$X:"]"}])>1', ['k["a{1,2}",{$X:"]"}] above 1']),
+        ('count(/h/k,{$TIME},"regexp","^{[{$")>1',
+         ['count_over_time(k, "regexp", "^{[{$") above 1 over 600']),
         ("last(/h/k)>{$NOBODY}", ["none: no number"]),
         ("last(/h/k)>{$FOUND}", ["none: no number"]),
         ("last(/h/k)>{#LEVEL}", ["none: no number"]),
@@ -335,6 +341,13 @@ def test_the_conditions_hold_exactly_when_the_expression_is_true(expression: str
 )  # fmt: skip
 def test_operators_bind_as_zabbix_says(expression: str, value: float) -> None:
     assert number_of(parse(expression, lambda _: None, lambda _: None), {}) == value
+
+
+def test_the_table_of_names_knows_what_prototypes_are_about() -> None:
+    names = load_names()
+    for key in ("vfs.fs.size[{#FSNAME},pused]", "vfs.fs.size[/srv,pused]"):
+        assert "disk.used_percent" in {meaning.name.ours for meaning in names.meanings(key)}
+    assert {"lld", "template"} <= names.ignored
 
 
 def test_what_is_wrong_is_shown_where_it_stands() -> None:

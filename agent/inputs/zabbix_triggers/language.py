@@ -127,10 +127,8 @@ class _Parser:
         raise Unreadable(f"expected a number, a function or a macro where there is {scanner.rest()}")
 
     def _text(self, text: str) -> Node:
-        if text.startswith("{"):
-            inner = Scanner(text)
-            if inner.braces() == text:
-                return self._macro(text)
+        if text and Scanner(text).macro() == text:
+            return self._macro(text)
         value = read_number(text)
         return Text(text) if value is None else Number(value)
 
@@ -190,8 +188,7 @@ class _Parser:
         """The parameter with the values of its macros."""
         scanner, said = Scanner(param), ""
         while scanner.at < len(param):
-            if scanner.next("{$"):
-                macro = scanner.braces()
+            if macro := scanner.macro():
                 value = self._resolve(macro)
                 said += macro if value is None else value
             else:

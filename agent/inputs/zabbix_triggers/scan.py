@@ -11,6 +11,7 @@ from typing import Final
 from agent.inputs.prometheus_rules.tree import Unreadable
 
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_MACROS: Final = ("{$", "{#", "{{")
 _SUFFIXES: Final = {
     "": 1.0,
     "s": 1.0,
@@ -92,6 +93,17 @@ class Scanner:
             depth += (one == "{") - (one == "}")
         return self.text[start : self.at]
 
+    def macro(self) -> str:
+        """Reads a user macro, or one of discovery; "" for anything else, such as a brace in a pattern."""
+        if not any(self.next(begin) for begin in _MACROS):
+            return ""
+        start = self.at
+        try:
+            return self.braces()
+        except Unreadable:
+            self.at = start
+            return ""
+
     def brackets(self) -> None:
         """Reads the parameters of an item's key, with their brackets."""
         self.expect("[")
@@ -100,8 +112,7 @@ class Scanner:
             if begins and self.next('"'):
                 self.quoted()
                 begins = False
-            elif self.next("{$") or self.next("{#"):
-                self.braces()
+            elif self.macro():
                 begins = False
             else:
                 one = self.character()
@@ -119,9 +130,9 @@ class Scanner:
         """Reads as far as one of these characters, which stands in no macro and no brackets."""
         start = self.at
         while self.at < len(self.text) and self.text[self.at] not in ends:
-            if self.next("{"):
-                self.braces()
-            elif self.next("["):
+            if self.macro():
+                continue
+            if self.next("["):
                 self.brackets()
             else:
                 self.at += 1
