@@ -7,6 +7,7 @@ from collections import Counter
 from agent.inputs.snmp.columns import Columns
 from agent.inputs.snmp.device_plan import DevicePlan, PlannedPoint
 from agent.inputs.snmp.expression import expression_names
+from agent.inputs.snmp.oid import absolute, placed
 from agent.inputs.snmp.plan_amount import plan_amount
 from agent.inputs.snmp.plan_measure import plan_cpu, plan_sensor
 from agent.inputs.snmp.ports import PortFilter, plan_ports
@@ -20,8 +21,6 @@ from agent.inputs.snmp.profile import (
     Sensor,
     SensorGroup,
     Value,
-    absolute,
-    placed,
 )
 from agent.inputs.snmp.recognise import Identity
 from agent.inputs.snmp.rmon import plan_alarms

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from agent.inputs.snmp.device_plan import PlannedPoint, Raw
 from agent.inputs.snmp.expression import evaluate, expression_names
-from agent.inputs.snmp.profile import Amount, is_oid
+from agent.inputs.snmp.oid import is_oid
+from agent.inputs.snmp.profile import Amount
 from agent.inputs.snmp.rows import Row, lookup_number
 from agent.inputs.snmp.unit import to_si
 from agent.inputs.snmp.value import number_of

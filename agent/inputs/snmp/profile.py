@@ -15,6 +15,7 @@ import msgspec
 
 from agent.inputs.snmp.condition import Wanted, condition_problem
 from agent.inputs.snmp.expression import ExpressionError, expression_names
+from agent.inputs.snmp.oid import is_absolute, is_oid, is_place
 from agent.inputs.snmp.template import TemplateError, template_names
 from agent.inputs.snmp.unit import UNITS
 from setpoint.config import suggest
@@ -57,9 +58,6 @@ SENSOR_CLASSES = {
 }
 """The classes of ``snmp_sensor``, each with the unit of its ``value``."""
 
-_OID = re.compile(r"\d+(\.\d+)*")
-_ABSOLUTE = ("1.3.6.1.", "1.0.8802.", "1.2.840.")
-_PRODUCT = re.compile(r"\{sys_object_id(?:\.0-(\d+))?\}((?:\.\d+)*)")
 _LIMITS = ("low", "low_warning", "high_warning", "high")
 
 
@@ -82,7 +80,7 @@ class Match(_Part, kw_only=True, forbid_unknown_fields=True):
         found = [
             (key, f'expected a numeric OID such as "1.3.6.1.4.1.9", got "{oid}"')
             for key, oid in (("sys_object_id", self.sys_object_id), ("has", self.has))
-            if oid and not _OID.fullmatch(oid)
+            if oid and not is_oid(oid)
         ]
         if self.sys_descr:
             found += _pattern_problems("sys_descr", self.sys_descr)
@@ -124,8 +122,7 @@ class Group(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "w
     def group_problems(self, readings: Sequence[Value]) -> Problems:
         """What is wrong with the group and with its readings, whose names it may use."""
         found: Problems = []
-        numeric = _OID.fullmatch(self.under) and self.under.startswith(_ABSOLUTE)
-        if self.under and not numeric and not _PRODUCT.fullmatch(self.under):
+        if self.under and not is_place(self.under):
             found.append(("under", f'expected an OID such as "1.3.6.1.4.1.9.9.13", got "{self.under}"'))
         known = {"index", *self.with_}
         for key, value in self.with_.items():
@@ -150,7 +147,7 @@ class Group(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "w
                 found += [
                     (f"{where}.{path}", f'"{oid}" is relative, and the group has no "under"')
                     for path, oid in reading.oids()
-                    if not oid.startswith(_ABSOLUTE)
+                    if not is_absolute(oid)
                 ]
         return found
 
@@ -341,28 +338,6 @@ class Profile(_Part, kw_only=True, forbid_unknown_fields=True):
     memory: list[AmountGroup] = []
     storage: list[AmountGroup] = []
     sensors: list[SensorGroup] = []
-
-
-def is_oid(text: str) -> bool:
-    """Whether the text is a numeric OID (and not an expression)."""
-    return _OID.fullmatch(text) is not None
-
-
-def placed(under: str, sys_object_id: str) -> str:
-    """Where a group is: ``{sys_object_id}`` stands for the device's own, ``{sys_object_id.0-8}`` for its
-    first nine numbers. Some vendors give every product a copy of their MIB below its number.
-    """
-    product = _PRODUCT.fullmatch(under)
-    if product is None:
-        return under
-    numbers = sys_object_id.split(".")
-    cut = numbers if product[1] is None else numbers[: int(product[1]) + 1]
-    return ".".join(cut) + product[2]
-
-
-def absolute(oid: str, under: str) -> str:
-    """The OID itself, or below ``under`` when it is relative."""
-    return oid if not under or oid.startswith(_ABSOLUTE) else f"{under}.{oid}"
 
 
 def _oid_problems(key: str, oid: str) -> Problems:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from agent.inputs.snmp.columns import Columns
 from agent.inputs.snmp.condition import fits
-from agent.inputs.snmp.profile import Group, Lookup, absolute
+from agent.inputs.snmp.oid import absolute
+from agent.inputs.snmp.profile import Group, Lookup
 from agent.inputs.snmp.profile import Value as Reading
 from agent.inputs.snmp.session import Missing, Value
 from agent.inputs.snmp.template import fill, template_names
