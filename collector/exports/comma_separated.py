@@ -61,11 +61,14 @@ def findings_csv(findings: Iterable[Finding]) -> bytes:
 
     The same findings give the same bytes, in whatever order they come.
     """
+    return csv_bytes([COLUMNS, *([column(one) for column in COLUMNS.values()] for one in in_order(findings))])
+
+
+def csv_bytes(lines: Iterable[Iterable[Cell]]) -> bytes:
+    """The lines in the form of `findings_csv`, as they come."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for finding in in_order(findings):
-        writer.writerow([_cell(column(finding)) for column in COLUMNS.values()])
+    writer.writerows([_cell(cell) for cell in line] for line in lines)
     return b"\xef\xbb\xbf" + out.getvalue().encode()
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from collector.exports.comma_separated import harmless
+from collector.exports.comma_separated import Cell, csv_bytes
 from collector.exports.table import align, printable
 from collector.thresholds.report import PointCounts, SourceCounts, ThresholdRow
 from setpoint.finding import round12
 from setpoint.units import Duration
-
-Cell = str | float | int | None
 
 COLUMNS: Final[Mapping[str, Callable[[ThresholdRow], Cell]]] = {
     "state": lambda row: row.state,
@@ -54,7 +50,7 @@ _SIGNS: Final = {
 
 def rows_csv(rows: Iterable[ThresholdRow]) -> bytes:
     """One line for each threshold, in the form of `findings_csv`."""
-    return _csv([COLUMNS, *([column(row) for column in COLUMNS.values()] for row in rows)])
+    return csv_bytes([COLUMNS, *([column(row) for column in COLUMNS.values()] for row in rows)])
 
 
 def statistics_csv(points: Iterable[PointCounts], sources: Iterable[SourceCounts]) -> bytes:
@@ -69,7 +65,7 @@ def statistics_csv(points: Iterable[PointCounts], sources: Iterable[SourceCounts
             ("thresholds", "source", source.source, key, n, source.change.get(key, 0))
             for key, n in _of(source, _SOURCES)
         ]
-    return _csv(lines)
+    return csv_bytes(lines)
 
 
 def rows_table(rows: Sequence[ThresholdRow], width: int = 120) -> str:
@@ -128,18 +124,3 @@ def _of(row: PointCounts | SourceCounts, keys: Sequence[str]) -> list[tuple[str,
 
 def _shown(row: PointCounts | SourceCounts, change: Mapping[str, int], keys: Sequence[str]) -> list[str]:
     return [f"{n} ({change[key]:+d})" if change.get(key) else str(n) for key, n in _of(row, keys)]
-
-
-def _csv(lines: Iterable[Iterable[Cell]]) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerows([_cell(cell) for cell in line] for line in lines)
-    return b"\xef\xbb\xbf" + out.getvalue().encode()
-
-
-def _cell(value: Cell) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return harmless(value)
-    return f"{round12(value):.12g}" if isinstance(value, float) else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,6 +54,19 @@ class Deliveries:
         if known is None:
             return False
         return batch.sequence < known.low or batch.hash in known.stored.get(batch.sequence, ())
+
+    def new_of(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches that are not in the store, each once."""
+        fresh: list[Batch] = []
+        known: set[tuple[str, str, BatchId]] = set()
+        for batch in batches:
+            if batch.id is not None:
+                name = (batch.site, batch.agent, batch.id)
+                if name in known or self.is_stored(*name):
+                    continue
+                known.add(name)
+            fresh.append(batch)
+        return fresh
 
     def row(self, batch: Batch) -> DeliveryRow | None:
         """What the table has to remember of a batch; None for one without an id."""

@@ -155,20 +155,9 @@ class DuckDBStore:
 
     def _write(self, batches: Sequence[Batch]) -> WriteResult:
         self._reopen_if_broken()
-        result = WriteResult()
-        fresh: list[Batch] = []
-        rows: list[DeliveryRow] = []
-        known: set[tuple[str, str, object]] = set()
-        for batch in batches:
-            if batch.id is not None:
-                name = (batch.site, batch.agent, batch.id)
-                if name in known or self._deliveries.is_stored(batch.site, batch.agent, batch.id):
-                    result.repeated += 1
-                    continue
-                known.add(name)
-            fresh.append(batch)
-            if (row := self._deliveries.row(batch)) is not None:
-                rows.append(row)
+        fresh = self._deliveries.new_of(batches)
+        result = WriteResult(repeated=len(batches) - len(fresh))
+        rows = [row for batch in fresh if (row := self._deliveries.row(batch)) is not None]
         if not fresh:
             return result
         until = len(self._series)

@@ -19,18 +19,8 @@ class Repeats:
 
     def leave_out(self, batches: Sequence[Batch]) -> tuple[list[Batch], WriteResult]:
         """The batches that are new, and a result that counts the others."""
-        result = WriteResult()
-        fresh: list[Batch] = []
-        known: set[tuple[str, str, object]] = set()
-        for batch in batches:
-            if batch.id is not None:
-                name = (batch.site, batch.agent, batch.id)
-                if name in known or self._deliveries.is_stored(batch.site, batch.agent, batch.id):
-                    result.repeated += 1
-                    continue
-                known.add(name)
-            fresh.append(batch)
-        return fresh, result
+        fresh = self._deliveries.new_of(batches)
+        return fresh, WriteResult(repeated=len(batches) - len(fresh))
 
     def add(self, batches: Sequence[Batch]) -> None:
         """Remembers what is stored now; forgets senders that were silent for a day."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from agent.inputs.http_response.protocol import (
     redirected,
 )
 from agent.inputs.http_response.settings import HttpResponseSettings
+from agent.inputs.http_response.trust import Trust
 from setpoint.reading import FieldValue, Point
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class HttpResponseInput:
             self._headers["Authorization"] = basic_authorization(settings.username, password)
         pattern = settings.response_string_match
         self._pattern = re.compile(pattern) if pattern is not None else None
-        self._tls: ssl.SSLContext | None = None
+        self._trust = Trust(settings.ca_file, settings.insecure_skip_verify)
         self._resolver = Resolver()
         self._complaints = Complaints(log)
 
@@ -143,7 +143,7 @@ class HttpResponseInput:
             if request.parts.scheme == "http":
                 return await asyncio.open_connection(sock=connection)
             return await asyncio.open_connection(
-                sock=connection, ssl=self._tls_context(), server_hostname=request.host
+                sock=connection, ssl=self._trust.context(), server_hostname=request.host
             )
         except BaseException:
             connection.close()
@@ -164,12 +164,3 @@ class HttpResponseInput:
             outcome.status_match = head.status == wanted
             if not outcome.status_match:
                 outcome.fail("response_status_code_mismatch", f"status {head.status} instead of {wanted}")
-
-    def _tls_context(self) -> ssl.SSLContext:
-        """Made when first needed: the system's authorities take a megabyte and 20 ms to load."""
-        if self._tls is None:
-            self._tls = ssl.create_default_context(cafile=self._settings.ca_file)
-            if self._settings.insecure_skip_verify:
-                self._tls.check_hostname = False
-                self._tls.verify_mode = ssl.CERT_NONE
-        return self._tls

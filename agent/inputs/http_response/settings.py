@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -58,14 +58,7 @@ class HttpResponseSettings(InputSettings, kw_only=True, tag="http_response"):
             found.append(
                 ("timeout", f"expected less than the deadline of a gathering ({limit}), got {self.timeout}")
             )
-        for name, value in self.headers.items():
-            if not _TOKEN.fullmatch(name):
-                found.append((child("headers", name), "is no header name"))
-            if re.search(r"[\r\n\0]", value.reveal()):
-                found.append((child("headers", name), "its value holds a line end"))
-        if (self.username is None) != (self.password is None):
-            missing = "password" if self.password is None else "username"
-            found.append((missing, "is missing: username and password belong together"))
+        found += sent_problems(self.headers, self.username, self.password)
         if self.response_string_match is not None:
             try:
                 re.compile(self.response_string_match)
@@ -83,6 +76,22 @@ class HttpResponseSettings(InputSettings, kw_only=True, tag="http_response"):
         if self.ca_file is not None and not Path(self.ca_file).is_file():
             found.append(("ca_file", f'there is no file "{self.ca_file}"'))
         return found
+
+
+def sent_problems(
+    headers: Mapping[str, Secret], username: str | None, password: Secret | None
+) -> list[tuple[str, str]]:
+    """What is wrong with the headers and the credentials of requests, each with its place."""
+    found = []
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            found.append((child("headers", name), "is no header name"))
+        if re.search(r"[\r\n\0]", value.reveal()):
+            found.append((child("headers", name), "its value holds a line end"))
+    if (username is None) != (password is None):
+        missing = "password" if password is None else "username"
+        found.append((missing, "is missing: username and password belong together"))
+    return found
 
 
 def url_problem(url: str) -> str:

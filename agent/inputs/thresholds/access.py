@@ -9,11 +9,8 @@ from pathlib import Path
 import msgspec
 
 from agent.inputs.base import InputSettings
-from agent.inputs.http_response.settings import url_problem
+from agent.inputs.http_response.settings import sent_problems, url_problem
 from setpoint.units import Duration, Secret, Size
-from setpoint.yaml_source import child
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 
 
 class AccessSettings(InputSettings, kw_only=True):
@@ -48,14 +45,7 @@ class AccessSettings(InputSettings, kw_only=True):
                     f"got {self.timeout}",
                 )
             )
-        for name, value in self.headers.items():
-            if not _TOKEN.fullmatch(name):
-                found.append((child("headers", name), "is no header name"))
-            if re.search(r"[\r\n\0]", value.reveal()):
-                found.append((child("headers", name), "its value holds a line end"))
-        if (self.username is None) != (self.password is None):
-            missing = "password" if self.password is None else "username"
-            found.append((missing, "is missing: username and password belong together"))
+        found += sent_problems(self.headers, self.username, self.password)
         if self.token is not None and self.username is not None:
             found.append(("token", "expected either a token, or username and password"))
         if self.token is not None and re.search(r"[\x00-\x20\x7f]", self.token.reveal()):

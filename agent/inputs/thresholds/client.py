@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 
 from agent.inputs.connection import Resolver, connect
 from agent.inputs.http_response.body import BodyReader
 from agent.inputs.http_response.protocol import Request, basic_authorization, encode_request, read_head
+from agent.inputs.http_response.trust import Trust
 from agent.inputs.thresholds.access import AccessSettings
 
 _SHOWN_BYTES = 200
@@ -31,7 +31,7 @@ class Client:
             password = settings.password.reveal()
             self._headers["Authorization"] = basic_authorization(settings.username, password)
         self._resolver = Resolver()
-        self._tls: ssl.SSLContext | None = None
+        self._trust = Trust(settings.ca_file, settings.insecure_skip_verify)
 
     async def get(self, url: str) -> bytes:
         """The body of an answer with status 200. CannotRead."""
@@ -55,7 +55,7 @@ class Client:
     async def _ask(self, request: Request, where: str) -> bytes:
         connection = await connect(await self._resolver.lookup(request.host, request.port))
         try:
-            tls = self._tls_context() if request.parts.scheme == "https" else None
+            tls = self._trust.context() if request.parts.scheme == "https" else None
             name = request.host if tls else None
             reader, writer = await asyncio.open_connection(sock=connection, ssl=tls, server_hostname=name)
         except BaseException:
@@ -74,15 +74,6 @@ class Client:
             text = " ".join(body.content[:_SHOWN_BYTES].decode("utf-8", "replace").split())
             raise CannotRead(f"{where}: status {head.status} instead of 200: {text}")
         return body.content
-
-    def _tls_context(self) -> ssl.SSLContext:
-        """Made when first needed: the system's authorities take a megabyte and 20 ms to load."""
-        if self._tls is None:
-            self._tls = ssl.create_default_context(cafile=self._settings.ca_file)
-            if self._settings.insecure_skip_verify:
-                self._tls.check_hostname = False
-                self._tls.verify_mode = ssl.CERT_NONE
-        return self._tls
 
     def close(self) -> None:
         self._resolver.close()
