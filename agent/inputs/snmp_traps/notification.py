@@ -16,6 +16,7 @@ _TRAP_ENTERPRISE = "1.3.6.1.6.3.1.1.4.3.0"
 # Said elsewhere, or not to be shown: a v1 trap's community is put among the variables (RFC 3584, 3.1).
 _LEFT_OUT = frozenset({_SYS_UPTIME, _TRAP_OID, _TRAP_ADDRESS, _TRAP_COMMUNITY, _TRAP_ENTERPRISE})
 
+_MAX_IF_INDEX = 2**31 - 1  # RFC 2863, InterfaceIndex
 _MAX_VARBINDS, _MAX_VALUE, _MAX_TEXT = 32, 200, 1_000
 
 TRAPS = {
@@ -79,7 +80,7 @@ def read_notification(varbinds: Varbinds, source: str) -> Notification | None:
         if name in _LEFT_OUT:
             continue
         column, label = _label(name)
-        if column == _IF_INDEX and isinstance(value, int):
+        if column == _IF_INDEX and isinstance(value, int) and 0 < value <= _MAX_IF_INDEX:
             if_index = value
         elif column == _IF_NAME:
             if_name = _shown(value)
