@@ -131,6 +131,7 @@ def read(expression: str) -> list[str]:
         # As Zabbix before 5.4 wrote them.
         ("{h:k.last()}>90", ["k above 90"]),
         ("{h:k.last(0)}>90", ["k above 90"]),
+        ("{{HOST.HOST}:k.last()}>90", ["k above 90"]),
         ("{h:vfs.fs.size[/,pfree].last(#1)}<10", ["vfs.fs.size[/,pfree] below 10"]),
         ("{h:system.cpu.load[all,avg1].min(5m)}>5", ["system.cpu.load[all,avg1] above 5 for 300"]),
         ("{h:k.avg(300)}>5 and {h:k.time(0)}>080000", ["avg_over_time(k) above 5 over 300"]),
@@ -272,6 +273,15 @@ def test_what_is_no_export_is_named(content: bytes, expected: str) -> None:
 @given(st.text(alphabet="last(/h/k)<>=and or not{}$#:\"'[],.5m+-*\\ ", max_size=60) | st.text(max_size=40))
 def test_any_text_gives_a_threshold_or_a_reason(text: str) -> None:
     assert read_trigger(Trigger("t", text, macros=[MACROS]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["count(/h/k,5m," + "{$" * 9_000 + ")", "1" * 19_000 + "x", "last(/h/k" + "[" * 19_000, "{{" * 9_000],
+    ids=["macros", "digits", "brackets", "braces"],
+)
+def test_what_is_repeated_thousands_of_times_takes_no_minutes(text: str) -> None:
+    assert read_trigger(Trigger("t", text))
 
 
 OPERATORS = ("or", "and", "=", "<>", "<", "<=", ">", ">=", "+", "-", "*")

@@ -207,7 +207,7 @@ class _Parser:
             host, key = self._item
             name = scanner.match(_NAME)
         else:
-            host = scanner.until(":}")
+            host = scanner.braces() if scanner.next("{") else scanner.until(":}")
             scanner.expect(":")
             key, name = self._old_key()
         scanner.expect("(")

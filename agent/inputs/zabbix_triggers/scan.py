@@ -10,7 +10,8 @@ from typing import Final
 
 from agent.inputs.prometheus_rules.tree import Unreadable
 
-_NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_PLAIN = re.compile(r"[0-9A-Za-z_.\-]+", re.ASCII)
 _MACROS: Final = ("{$", "{#", "{{")
 _SUFFIXES: Final = {
     "": 1.0,
@@ -32,6 +33,7 @@ class Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self._unclosed = False
 
     def skip_space(self) -> None:
         while self.at < len(self.text) and self.text[self.at] in " \t\r\n":
@@ -95,13 +97,14 @@ class Scanner:
 
     def macro(self) -> str:
         """Reads a user macro, or one of discovery; "" for anything else, such as a brace in a pattern."""
-        if not any(self.next(begin) for begin in _MACROS):
+        # After one that is not closed none is looked for, or thousands of them would take minutes.
+        if self._unclosed or not self.text.startswith(_MACROS, self.at):
             return ""
         start = self.at
         try:
             return self.braces()
         except Unreadable:
-            self.at = start
+            self.at, self._unclosed = start, True
             return ""
 
     def brackets(self) -> None:
@@ -112,7 +115,7 @@ class Scanner:
             if begins and self.next('"'):
                 self.quoted()
                 begins = False
-            elif self.macro():
+            elif self.match(_PLAIN) or self.macro():
                 begins = False
             else:
                 one = self.character()
@@ -130,7 +133,7 @@ class Scanner:
         """Reads as far as one of these characters, which stands in no macro and no brackets."""
         start = self.at
         while self.at < len(self.text) and self.text[self.at] not in ends:
-            if self.macro():
+            if self.match(_PLAIN) or self.macro():
                 continue
             if self.next("["):
                 self.brackets()
