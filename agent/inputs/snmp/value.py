@@ -8,6 +8,7 @@ import re
 from agent.inputs.snmp.session import Missing, Value
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_DOTTED = re.compile(r"\s*\d+(?:\.\d+){2,}\s*")
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\s]+")
 
 
@@ -33,7 +34,8 @@ def text_of(value: Value | float | str | Missing | None) -> str:
 def number_of(value: Value | float | str | Missing | None, pattern: str = "") -> float | int | None:
     """The value as a finite number, None when it is none.
 
-    Of a text the first number in it counts, or with ``pattern`` what the expression's first group found.
+    Of a text the first number in it counts, or with ``pattern`` what the expression's first group found. A text
+    of nothing but numbers between dots, such as an IP address, an OID or a version, is no number.
     """
     if value is None or isinstance(value, Missing):
         return None
@@ -45,7 +47,7 @@ def number_of(value: Value | float | str | Missing | None, pattern: str = "") ->
         if match is None:
             return None
         text = match[1] if match.re.groups else match[0]
-    match = _NUMBER.search(text or "")
+    match = None if _DOTTED.fullmatch(text or "") else _NUMBER.search(text or "")
     if match is None:
         return None
     number = float(match[0])
