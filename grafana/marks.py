@@ -14,8 +14,9 @@ from grafana.queries import data_source
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """``influxql`` gives a row a mark, with the columns ``text`` and those of ``tags``; ``promql`` is
-    above 0 at each full hour that the mark touches: Grafana shades what lies between them.
+    """``influxql`` gives a row a mark, which begins at its time, with the columns ``text``, ``end`` (in ms)
+    and those of ``tags``; ``promql`` is above 0 at each full hour that the mark touches. Grafana shades what
+    lies between.
     """
 
     title: str
@@ -23,6 +24,7 @@ class Mark:
     influxql: str
     promql: str
     text: str
+    end: str
     tags: tuple[str, ...]
 
     def build(self, context: Context) -> AnnotationQuery:
@@ -56,6 +58,7 @@ def _influx(mark: Mark) -> Mapping[str, Any]:
         "query": mark.influxql,
         "rawQuery": True,
         "textColumn": mark.text,
+        "timeEndColumn": mark.end,
         "tagsColumn": ",".join(mark.tags),
     }
     return {"target": target}
@@ -72,12 +75,17 @@ def _prom(mark: Mark) -> Mapping[str, Any]:
 EPISODES = Mark(
     title="Hours with episodes",
     colour="red",
+    # The review writes at the end of the hour. Groups that begin 1 ms after the full hour take that line in,
+    # and have the time of the hour's beginning.
     influxql=(
-        'SELECT "episodes", "point", "subject" FROM "setpoint_gap" '
-        'WHERE "episodes" > 0 AND "subject" =~ /^(.* )?host=$host( .*)?$/ AND $timeFilter'
+        'SELECT "episodes", "end_ms", "point", "subject" FROM ('
+        'SELECT max("episodes") AS "episodes", max("end_ms") AS "end_ms" FROM "setpoint_gap" '
+        'WHERE "subject" =~ /^(.* )?host=$host( .*)?$/ AND $timeFilter '
+        'GROUP BY time(1h, 1ms), "point", "subject" fill(none)) WHERE "episodes" > 0'
     ),
-    # The review writes at the end of the hour; above 0 at its beginning and at its end, as the step is.
+    # Above 0 at the hour's beginning and at its end, as the step is.
     promql='max_over_time(setpoint_gap_episodes{subject=~"(.* )?host=$host( .*)?"}[61m] offset -1h) > 0',
     text="subject",
+    end="end_ms",
     tags=("point",),
 )

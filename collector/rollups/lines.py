@@ -27,13 +27,17 @@ def gap_fields(
     point: PlanPoint, planned: PlannedSubject, hour: Rollup, before: Rollup | None
 ) -> dict[str, FieldValue]:
     """Coverage; the share of the measured time beyond critical (warning, where there is none), however
-    briefly; how many episodes there began to be; the statistic of the first target, and its bound.
+    briefly; how many episodes there began to be and, where there are some, the hour's end; the statistic of
+    the first target, and its bound.
     """
     statistics = statistics_of(hour, 0, bounds=point.bounds, missing_bad=point.missing_bad, scale=point.scale)
     fields: dict[str, FieldValue] = {"coverage": statistics.coverage}
     breaches = hour.critical or hour.warning
     if breaches is not None:
         fields["episodes"] = _episodes(hour) if before is None else _new_episodes(before, hour)
+        if fields["episodes"]:
+            # InfluxQL cannot show the time of a line as a value, and Grafana wants the end of a mark as one.
+            fields["end_ms"] = hour.end_ms
         if hour.measured_ms:
             fields["breach_share"] = round12(breaches.breach_ms / hour.measured_ms)
     if planned.limits.targets:

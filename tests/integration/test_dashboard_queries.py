@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +16,9 @@ from grafana.alerts import parts, silence_query, value_query
 from grafana.build import DASHBOARDS, dashboard_json
 from grafana.context import Context
 from grafana.queries import FLAVOURS, Flavour
+from setpoint.line_protocol import encode_point
 from setpoint.plan import parse_plan
+from setpoint.reading import FieldValue
 from tests.dashboard_servers import (
     Server,
     chosen_in,
@@ -22,9 +27,12 @@ from tests.dashboard_servers import (
     filled_victoria_metrics,
     panels_of,
     query_of,
+    with_choices,
 )
 from tests.simulated_fleet import HOSTS, SILENT
+from tests.store_servers import Influxd
 
+HOUR_MS = 3_600_000
 CASES = [(flavour, name) for flavour in FLAVOURS for name in DASHBOARDS]
 
 
@@ -174,6 +182,32 @@ def test_the_host_dashboard_marks_the_hours_in_which_its_host_had_episodes(
     rows = server.ask(target, filled(query_of(target), {"host": HOSTS[0]}, server.end_ms))
     assert {row.tags["subject"] for row in rows} == {"host=mon-01 cpu=cpu-total", "host=mon-01 path=/"}
     assert {row.tags["point"] for row in rows} == {"host-cpu", "host-disk"}
+
+
+def test_a_mark_in_influxdb_begins_and_ends_with_its_hour(tmp_path: Path) -> None:
+    end_ms = 1_700_002_800_000
+    tags = {"host": "col-01", "point": "host-cpu", "subject": "host=mon-01 cpu=cpu-total"}
+    told: list[tuple[int, dict[str, FieldValue]]] = [
+        (end_ms - HOUR_MS, {"coverage": 1.0, "episodes": 2, "end_ms": end_ms - HOUR_MS}),
+        (end_ms, {"coverage": 1.0, "episodes": 1, "end_ms": end_ms}),
+        (end_ms + HOUR_MS, {"coverage": 1.0, "episodes": 0}),
+    ]
+    lines = b"\n".join(encode_point("setpoint_gap", tags, fields, time_ms) or b"" for time_ms, fields in told)
+    (mark,) = dashboard_json(DASHBOARDS["host"], Context("influxdb"))["annotations"]["list"]
+    target = mark["target"]
+    shown = f"time >= {end_ms - 2 * HOUR_MS}ms and time <= {end_ms + HOUR_MS}ms"
+    statement = with_choices(target["query"].replace("$timeFilter", shown), {"host": "mon-01"}, end_ms)
+    with Influxd(tmp_path) as server:
+        server.query("CREATE DATABASE setpoint")
+        with urllib.request.urlopen(f"{server.url}/write?db=setpoint", lines, timeout=30):
+            pass
+        answer = server.query(statement, db="setpoint", epoch="ms")
+    (series,) = json.loads(answer)["results"][0]["series"]
+    rows = [dict(zip(series["columns"], row, strict=True)) for row in series["values"]]
+    assert [(row["time"], row[target["timeEndColumn"]], row[target["textColumn"]]) for row in rows] == [
+        (end_ms - 2 * HOUR_MS + 1, end_ms - HOUR_MS, tags["subject"]),
+        (end_ms - HOUR_MS + 1, end_ms, tags["subject"]),
+    ]
 
 
 _PLAN = """

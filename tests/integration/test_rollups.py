@@ -364,6 +364,12 @@ def test_episodes_of_the_hours_add_up_to_those_of_the_day(site: Site) -> None:
     total = sum(int(line.split(b"episodes=")[1].split(b"i")[0]) for line in told)
     # Two runs of 90 minutes and more, each of which leads over borders of hours.
     assert (episodes, total) == ({0, 1}, 2)
+    # Those with an episode tell their own time, for marks that shade the hour.
+    ends = [
+        (line.split(b"end_ms=")[1].split(b"i")[0] + b"000000", line) for line in told if b"end_ms" in line
+    ]
+    assert len(ends) == 2
+    assert all(b"episodes=1i" in line and line.strip().endswith(end) for end, line in ends)
 
 
 def test_the_store_is_told_nothing_of_hours_that_nobody_judges(site: Site) -> None:
