@@ -34,8 +34,8 @@ def text_of(value: Value | float | str | Missing | None) -> str:
 def number_of(value: Value | float | str | Missing | None, pattern: str = "") -> float | int | None:
     """The value as a finite number, None when it is none.
 
-    Of a text the first number in it counts, or with ``pattern`` what the expression's first group found. A text
-    of nothing but numbers between dots, such as an IP address, an OID or a version, is no number.
+    Of a text the first number in it counts, or with ``pattern`` what the expression's first group found. A
+    text of nothing but numbers between dots, such as an IP address, an OID or a version, is no number.
     """
     if value is None or isinstance(value, Missing):
         return None
