@@ -23,6 +23,7 @@ bench: $(VENV)/.dev servers
 	$(BIN)/python bench/agent_cost.py
 	$(BIN)/python bench/analysis.py --subjects 30 100 --days 10
 	$(BIN)/python bench/delivery.py
+	$(BIN)/python bench/snmp.py cost --devices 20 --ports 24
 
 # The servers that the tests start; see tests/install-servers for what and why.
 servers:
