@@ -184,6 +184,7 @@ def test_levels_and_events_are_read_each_time() -> None:
 def test_what_became_another_alarm_is_left_out_until_the_device_is_looked_at_again() -> None:
     before = alarm(1, f"{IF}.14.1") + alarm(2, f"{IF}.14.2") + alarm(3, f"{IF}.10.1")
     after = alarm(1, f"{IF}.10.1") + alarm(2, f"{IF}.14.2", delta=False)
+    after += alarm(3, f"{IF}.10.1", events=(2, 1))
     assert levels(before, after) == {}
 
 
