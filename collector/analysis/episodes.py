@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collector.analysis.segments import SAMPLES
-from collector.analysis.windows import WINDOWS, LevelName, condition_sql
+from collector.analysis.windows import WINDOWS, LevelName, SubjectWindow, condition_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,13 +86,16 @@ GROUP BY window_id, level
 
 
 def read_breaches(
-    connection: duckdb.DuckDBPyConnection, levels: Sequence[LevelName], max_episodes: int
+    connection: duckdb.DuckDBPyConnection,
+    windows: Sequence[SubjectWindow],
+    levels: Sequence[LevelName],
+    max_episodes: int,
 ) -> dict[tuple[int, str], Breaches]:
-    """The breaches of every window and level that has any, by (window_id, level name)."""
+    """The breaches of every window in WINDOWS and level that has any, by (window_id, level name)."""
     if not levels:
         return {}
     breaching = " UNION ALL ".join(
-        _BREACHING.format(level=level, condition=condition_sql(level)) for level in levels
+        _BREACHING.format(level=level, condition=condition_sql(level, windows)) for level in levels
     )
     statement = _BREACHES.format(breaching=breaching, max_episodes=max_episodes)
     return {

@@ -8,16 +8,23 @@ from collector.analysis.derived import OTHER, PLAIN, REACH_MS, UPTIME, UPTIME_OF
 from collector.analysis.windows import SPANS, WINDOWS
 
 if TYPE_CHECKING:
+    import duckdb
+
     from collector.store.base import Train
 
 SAMPLES: Final = "setpoint_samples"
-"""The temporary table of the samples: window_id, t, value, begins, ends, inside.
+"""The temporary table of the samples: window_id, t, value, begins, ends, inside, twice.
 
 Where ends > begins, the value stands in [begins, ends), which lies inside a span of the window and overlaps
 no other. Elsewhere the sample has no measured time there. A sample that stands in several spans has a row for
-each; in at most one of these it is ``inside``: its own time lies in the span.
+each; in at most one of these it is ``inside``: its own time lies in the span. ``twice`` is true nowhere.
 
 Of a ratio, there is no value, but ``part`` and ``whole``: what of both sums counts in this stretch.
+"""
+
+PIECES: Final = "setpoint_pieces"
+"""The temporary table of the spans as they are joined with samples: subject, window_id, every_ms, span_start,
+span_end, bucket.
 """
 
 _TRAIN: Final = "setpoint_train"
@@ -53,51 +60,79 @@ FROM (
 WHERE {WINDOWS}.window_id = median.window_id
 """
 
-# One row per window and time. For a rate the samples after the window count too, because the interval
-# that leads to the first of them began inside.
-_SAMPLE = f"""
-    SELECT window_id, t, max(value) AS value {{other}}
-    FROM {{source}} JOIN {WINDOWS} USING (subject)
-    WHERE
-        t >= start_ms - coalesce(2 * every_ms, 0)
-        AND t < end_ms + {{reach_after}}
-        AND {{usable}}
-    GROUP BY window_id, t
+# Windows and their spans, by subject and stretch of time ("bucket"): joined by the subject alone, each
+# sample of a day would meet all its hours. A bucket is as long as the longest span with all that can
+# stand into it, so that a span lies in two at most.
+_BUCKET = f"""
+SELECT
+    coalesce(min(span_start - coalesce(2 * every_ms, 0)), 0),
+    coalesce(max(span_end - span_start + coalesce(4 * every_ms, 0)), 0) + 1
+FROM {WINDOWS} JOIN {SPANS} USING (window_id)
 """
+_PIECES = f"""
+CREATE OR REPLACE TEMP TABLE {PIECES} AS
+SELECT
+    subject,
+    window_id,
+    every_ms,
+    span_start,
+    span_end,
+    unnest(range(
+        (span_start - coalesce(2 * every_ms, 0) - {{origin}}) // {{length}},
+        (span_end + coalesce(2 * every_ms, 0) - {{origin}}) // {{length}} + 1
+    )) AS bucket
+FROM {WINDOWS} JOIN {SPANS} USING (window_id)
+"""
+_JOIN_PIECES = f"""
+    JOIN {PIECES} AS piece
+    ON sample.subject = piece.subject
+        AND (sample.t - {{origin}}) // {{length}} = piece.bucket
+        AND sample.t >= span_start - coalesce(2 * every_ms, 0)
+        AND sample.t < span_end + {{reach_after}}
+"""
+
+# The neighbours are sought before the windows are joined: then the sort moves three columns and no more.
+_USABLE = f"""
+    SELECT * FROM {{source}}
+    WHERE {{usable}} AND subject IN (SELECT subject FROM {WINDOWS})
+"""
+# Grouping costs as much as sorting, and samples that came twice are rare.
+_ONCE = f"SELECT subject, t, max(value) AS value {{max_other}} FROM ({_USABLE}) GROUP BY subject, t"
 
 # What stands where is cut into the spans. least() and greatest() pass over NULL, which is for what stands
 # nowhere; that is why both borders are asked for.
-_IN_SPANS = f"""
+_IN_SPANS = """
 SELECT
     window_id,
     t,
-    {{value}},
+    {value},
     CASE WHEN ends IS NOT NULL THEN greatest(begins, span_start) END AS begins,
     CASE WHEN ends IS NOT NULL THEN least(ends, span_end) END AS ends,
-    t >= span_start AND t < span_end AS inside
-    {{parts}}
-FROM {{stood}} JOIN {SPANS} USING (window_id)
-WHERE (begins < span_end AND ends > span_start) OR (t >= span_start AND t < span_end)
+    t >= span_start AND t < span_end AS inside,
+    twice
+    {parts}
+FROM {stood}
+WHERE (begins < span_end AND ends > span_start) OR (t >= span_start AND t < span_end) OR twice
 """
 
 # The last sample has no next one and stands its full time.
 _STANDING = f"""
 CREATE OR REPLACE TEMP TABLE {SAMPLES} AS
 WITH
-sample AS ({_SAMPLE}),
-followed AS (
-    SELECT *, lead(t) OVER (PARTITION BY window_id ORDER BY t) AS next_t
-    FROM sample
+sample AS (
+    SELECT *, lead(t) OVER (PARTITION BY subject ORDER BY t) AS next_t
+    FROM ({{samples}})
 ),
 stood AS (
     SELECT
-        window_id,
+        piece.* EXCLUDE (bucket),
         t,
         value * {{scale}} AS value,
         t AS begins,
-        CASE WHEN every_ms IS NOT NULL THEN least(t + 2 * every_ms, next_t) END AS ends
+        CASE WHEN every_ms IS NOT NULL THEN least(t + 2 * every_ms, next_t) END AS ends,
+        coalesce(next_t = t, false) AS twice
         {{amounts}}
-    FROM followed JOIN {WINDOWS} USING (window_id)
+    FROM sample {_JOIN_PIECES}
 )
 {{set_against}}
 {_IN_SPANS}
@@ -109,9 +144,9 @@ _WRAPPED = f"""
 wrapped AS (
     SELECT step.window_id, step.t
     FROM (
-        SELECT window_id, source, preceded.t, former_t, every_ms
-        FROM preceded JOIN {WINDOWS} USING (window_id) JOIN {UPTIME_OF} USING (subject)
-        WHERE ({{decreased}}) AND t - former_t <= 2 * every_ms
+        SELECT window_id, source, sample.t, former_t, every_ms
+        FROM sample JOIN {WINDOWS} USING (subject) JOIN {UPTIME_OF} USING (subject)
+        WHERE ({{decreased}}) AND t - former_t <= 2 * every_ms AND t > start_ms AND former_t < end_ms
     ) AS step
     ASOF JOIN {UPTIME} AS later ON step.source = later.source AND step.t <= later.t
     WHERE
@@ -119,9 +154,7 @@ wrapped AS (
         AND uptime_s * 1000 >= later.t - step.former_t
 ),
 """
-_JOIN_WRAPPED: Final = (
-    "LEFT JOIN wrapped ON preceded.window_id = wrapped.window_id AND preceded.t = wrapped.t"
-)
+_JOIN_WRAPPED: Final = "LEFT JOIN wrapped ON piece.window_id = wrapped.window_id AND sample.t = wrapped.t"
 _WRAP: Final = 2**32
 
 
@@ -139,22 +172,22 @@ def _increase(column: str, *, wraps: bool) -> str:
 _RATE = f"""
 CREATE OR REPLACE TEMP TABLE {SAMPLES} AS
 WITH
-sample AS ({_SAMPLE}),
-preceded AS (
+sample AS (
     SELECT
-        window_id, t, value, lag(t) OVER train AS former_t, lag(value) OVER train AS former_value {{former}}
-    FROM sample
-    WINDOW train AS (PARTITION BY window_id ORDER BY t)
+        subject, t, value, lag(t) OVER train AS former_t, lag(value) OVER train AS former_value {{former}}
+    FROM ({{samples}})
+    WINDOW train AS (PARTITION BY subject ORDER BY t)
 ),
 {{wrapped}}
 rated AS (
     SELECT
-        preceded.window_id,
-        preceded.t,
+        piece.* EXCLUDE (bucket),
+        sample.t,
         former_t,
-        CASE WHEN preceded.t - former_t <= 2 * every_ms THEN {{rate}} END AS value
+        coalesce(sample.t = former_t, false) AS twice,
+        CASE WHEN sample.t - former_t <= 2 * every_ms THEN {{rate}} END AS value
         {{amounts}}
-    FROM preceded JOIN {WINDOWS} USING (window_id) {{join_wrapped}}
+    FROM sample {_JOIN_PIECES} {{join_wrapped}}
 ),
 stood AS (
     SELECT
@@ -179,7 +212,7 @@ _SET_AGAINST = f"""
         CASE WHEN isfinite(share) THEN share END AS value,
         CASE WHEN isfinite(share) THEN begins END AS begins,
         CASE WHEN isfinite(share) THEN ends END AS ends
-    FROM (SELECT stood.*, subject, every_ms FROM stood JOIN {WINDOWS} USING (window_id)) AS stood
+    FROM stood
     ASOF LEFT JOIN {OTHER} AS divisor ON stood.subject = divisor.subject AND stood.t >= divisor.t
 )
 """
@@ -219,10 +252,11 @@ def load_samples(
     }
     if unknown_spacing:
         train.relation.query(_TRAIN, _MEDIAN_SPACING.format(**words))
+    _load_pieces(train.connection, words)
     words |= {
         "scale": scale_sql,
         "reach_after": "coalesce(2 * every_ms, 0)" if rate else "0",
-        "other": ", max(other) AS other" if is_ratio else "",
+        "max_other": ", max(other) AS other" if is_ratio else "",
         "set_against": _SET_AGAINST if derivation.second == "percent" else "",
         "stood": "shares AS stood" if derivation.second == "percent" else "stood",
         "value": "NULL::DOUBLE AS value" if is_ratio else "value",
@@ -236,7 +270,17 @@ def load_samples(
         }
     if rate:
         words |= _rate_words(scale_sql, is_ratio=is_ratio, wraps=derivation.wraps)
-    train.relation.query(_TRAIN, (_RATE if rate else _STANDING).format(**words))
+    statement = _RATE if rate else _STANDING
+    train.relation.query(_TRAIN, statement.format(samples=_USABLE.format(**words), **words))
+    if train.connection.execute(f"SELECT bool_or(twice) FROM {SAMPLES}").fetchall() == [(True,)]:
+        train.relation.query(_TRAIN, statement.format(samples=_ONCE.format(**words), **words))
+
+
+def _load_pieces(connection: duckdb.DuckDBPyConnection, words: dict[str, str]) -> None:
+    """Fills the table PIECES, and adds to the words how it is joined."""
+    ((origin, length),) = connection.execute(_BUCKET).fetchall()
+    words |= {"origin": str(origin), "length": str(length)}
+    connection.execute(_PIECES.format(**words))
 
 
 def _rate_words(scale_sql: str, *, is_ratio: bool, wraps: bool) -> dict[str, str]:
@@ -244,7 +288,7 @@ def _rate_words(scale_sql: str, *, is_ratio: bool, wraps: bool) -> dict[str, str
     decreased = "value < former_value" + (" OR other < former_other" if is_ratio else "")
     words = {
         "former": "",
-        "rate": f"{part} / ((preceded.t - former_t) / 1000) * {scale_sql}",
+        "rate": f"{part} / ((sample.t - former_t) / 1000) * {scale_sql}",
         "wrapped": _WRAPPED.format(decreased=decreased) if wraps else "",
         "join_wrapped": _JOIN_WRAPPED if wraps else "",
     }

@@ -16,7 +16,7 @@ import numpy as np
 from collector.analysis.derived import PLAIN, Derivation
 from collector.analysis.episodes import Breaches, read_breaches
 from collector.analysis.histogram import Bins, Histogram, bins_for, percentile
-from collector.analysis.segments import SAMPLES, load_samples
+from collector.analysis.segments import PIECES, SAMPLES, load_samples
 from collector.analysis.windows import (
     LEVEL_NAMES,
     SPANS,
@@ -160,9 +160,9 @@ def period_statistics(
             unknown_spacing=unknown_spacing,
             derivation=derivation,
         )
-        totals = _read_totals(train.connection, is_ratio=derivation.second == "ratio")
+        totals = _read_totals(train.connection, windows, is_ratio=derivation.second == "ratio")
         histograms = _read_histograms(train.connection, bins)
-        breaches = read_breaches(train.connection, asked, max_episodes)
+        breaches = read_breaches(train.connection, windows, asked, max_episodes)
     return [
         _statistics(
             window,
@@ -198,35 +198,54 @@ class _Totals:
     ratio_whole: float | None
 
 
-# Weights below 1 keep the sum of the largest floats finite. fsum is Kahan's summation: the order of the
-# rows, which differs from run to run, then stays out of the 12 digits that are shown.
+# Weights below 1 keep the sum of the largest floats finite; divided by a power of two they are exact. fsum
+# is Kahan's summation: the order of the rows, which differs from run to run, then stays out of the 12 digits
+# that are shown.
 _TOTALS = f"""
 SELECT
     window_id,
-    any_value(every_ms),
-    count(t) FILTER (inside),
-    min(t) FILTER (inside),
-    max(t) FILTER (inside),
-    arg_max_null(value, t) FILTER (inside),
-    coalesce(sum(length_ms), 0)::BIGINT,
-    coalesce(sum(length_ms) FILTER {condition_sql("good")}, 0)::BIGINT,
-    min(value) FILTER (length_ms > 0),
-    max(value) FILTER (length_ms > 0),
-    coalesce(fsum(value * (length_ms / (end_ms - start_ms))) FILTER (length_ms > 0), 0),
+    every_ms,
+    coalesce(samples, 0),
+    first_ms,
+    last_ms,
+    last_value,
+    coalesce(measured_ms, 0),
+    coalesce(good_ms, 0),
+    low,
+    high,
+    coalesce(share_sum * ({{longest_ms}} / (end_ms - start_ms)), 0),
     {{ratio}}
-FROM (
+FROM {WINDOWS} LEFT JOIN (
     SELECT
-        *,
-        CASE WHEN ends > begins THEN ends - begins END AS length_ms
-    FROM {WINDOWS} LEFT JOIN {SAMPLES} USING (window_id)
-)
-GROUP BY window_id
+        window_id,
+        count(*) FILTER (inside) AS samples,
+        min(t) FILTER (inside) AS first_ms,
+        max(t) FILTER (inside) AS last_ms,
+        arg_max_null(value, t) FILTER (inside) AS last_value,
+        sum(length_ms)::BIGINT AS measured_ms,
+        {{good}} AS good_ms,
+        min(value) FILTER (length_ms > 0) AS low,
+        max(value) FILTER (length_ms > 0) AS high,
+        fsum(value * (length_ms / {{longest_ms}})) FILTER (length_ms > 0) AS share_sum
+        {{sums}}
+    FROM (SELECT *, CASE WHEN ends > begins THEN ends - begins END AS length_ms FROM {SAMPLES}) {{judged}}
+    GROUP BY window_id
+) USING (window_id)
 """
 
 
-def _read_totals(connection: duckdb.DuckDBPyConnection, *, is_ratio: bool) -> dict[int, _Totals]:
-    ratio = "coalesce(fsum(part), 0), coalesce(fsum(whole), 0)" if is_ratio else "NULL, NULL"
-    statement = _TOTALS.format(ratio=ratio)
+def _read_totals(
+    connection: duckdb.DuckDBPyConnection, windows: Sequence[SubjectWindow], *, is_ratio: bool
+) -> dict[int, _Totals]:
+    judges = any(window.good is not None for window in windows)
+    longest_ms = max(window.end_ms - window.start_ms for window in windows)
+    statement = _TOTALS.format(
+        ratio="coalesce(part_sum, 0), coalesce(whole_sum, 0)" if is_ratio else "NULL, NULL",
+        sums=", fsum(part) AS part_sum, fsum(whole) AS whole_sum" if is_ratio else "",
+        good=f"sum(length_ms) FILTER {condition_sql('good', windows)}::BIGINT" if judges else "0",
+        judged=f"JOIN {WINDOWS} USING (window_id)" if judges else "",
+        longest_ms=f"'{2 ** longest_ms.bit_length()}'::DOUBLE",
+    )
     return {row[0]: _Totals(*row[1:]) for row in connection.execute(statement).fetchall()}
 
 
@@ -333,7 +352,7 @@ def _temporary_tables(connection: duckdb.DuckDBPyConnection, derivation: Derivat
     try:
         yield
     finally:
-        for table in (SAMPLES, SPANS, WINDOWS, *derivation.tables):
+        for table in (SAMPLES, PIECES, SPANS, WINDOWS, *derivation.tables):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 

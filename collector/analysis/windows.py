@@ -148,13 +148,19 @@ def load_table(
         connection.unregister("setpoint_asked")
 
 
-def condition_sql(name: LevelName) -> str:
+def condition_sql(name: LevelName, windows: Sequence[SubjectWindow]) -> str:
     """SQL that is true where the column ``value`` meets the condition of that name.
 
-    A comparison that is not asked for is NULL, and leaves the others their say.
+    A comparison that one window asks for is NULL in the others, and leaves theirs their say. One that none
+    asks for is left out: a comparison with NULL takes as long as any other.
     """
-    comparisons = (f"value {sign} {name}_{column}" for column, sign in COMPARISONS.items())
-    return f"({' OR '.join(comparisons)})"
+    asked = [levels for window in windows if (levels := window.levels(name)) is not None]
+    comparisons = (
+        f"value {sign} {name}_{column}"
+        for column, sign in COMPARISONS.items()
+        if any(getattr(levels, column) is not None for levels in asked)
+    )
+    return f"({' OR '.join(comparisons) or 'false'})"
 
 
 def _nullable(
