@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import itertools
 import logging
 import os
 import random
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from agent.inputs.snmp.credentials import Credentials
+from agent.inputs.snmp_traps.decoder import Decoder
 from agent.inputs.snmp_traps.input import CannotListen, SnmpTrapsInput
 from agent.inputs.snmp_traps.settings import SnmpTrapsSettings
 from setpoint.line_protocol import encode
@@ -288,6 +291,31 @@ async def _two_at_once() -> Sequence[Point]:
         return points
     finally:
         await taking.close()
+
+
+@pytest.mark.parametrize("who", [by_community(), SIGNED], ids=["v2c", "v3"])
+def test_traps_leave_nothing_behind(who: Credentials) -> None:
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as there:
+        there.bind(("127.0.0.1", 0))
+        version = "3" if who.version == "v3" else "2c"
+        target = f"udp:127.0.0.1:{there.getsockname()[1]}"
+        subprocess.run(
+            [require("snmptrap"), "-v", version, *sender(who), target, "", LINK_DOWN],
+            env={**os.environ, "MIBS": ""},
+            check=True,
+        )
+        datagram = there.recv(65_535)
+    decoder = Decoder([who])
+    seconds = itertools.count(1.0, 6.0)
+
+    def after(number: int) -> int:
+        for _ in range(number):
+            assert decoder.decode(datagram, ("127.0.0.1", 1), next(seconds)).varbinds is not None
+        gc.collect()
+        return len(gc.get_objects())
+
+    before = after(100)  # a sender's clock is remembered for 60 steps
+    assert after(300) - before < 300
 
 
 def test_names_come_from_the_inventory_too(tmp_path: Path) -> None:

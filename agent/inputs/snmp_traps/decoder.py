@@ -11,6 +11,7 @@ from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413 import ntfrcv
 from pysnmp.proto import rfc1155, rfc1902
 from pysnmp.proto.error import StatusInformation
+from pysnmp.proto.secmod.cache import Cache
 
 from agent.inputs.snmp.credentials import Credentials
 from agent.inputs.snmp.message import NotSnmp, read_header
@@ -35,6 +36,8 @@ _REFUSALS = (
     (_USM, "usmStatsUnsupportedSecLevels", "a security level that the user does not have"),
     (_USM, "usmStatsNotInTimeWindows", "a clock that does not fit: it was sent before, or late"),
 )
+_TOO_LOW = "a security level below the user's"
+_STEP_S = 5.0
 _DISCOVERY = (_USM, "usmStatsUnknownEngineIDs")
 
 
@@ -57,6 +60,8 @@ class Decoder:
         self._engine, self._relay = SnmpEngine(), _Relay()
         dispatcher = AbstractTransportDispatcher()
         dispatcher.register_transport(_DOMAIN, self._relay)
+        # A sender's clock is forgotten 300 s after a message, in such steps; a message is at most one.
+        dispatcher.set_timer_resolution(_STEP_S)
         self._engine.register_transport_dispatcher(dispatcher)
         levels: dict[str, int] = {}
         self._users: list[_User] = []
@@ -68,12 +73,16 @@ class Decoder:
             elif one.community is not None:
                 config.add_v1_system(self._engine, f"community-{number}", one.community.reveal())
         self._receiver = _Receiver(self._engine, levels)
+        self._all_sign = min(levels.values(), default=2) > 1
         symbols = self._engine.get_mib_builder().import_symbols
         self._reasons = [(symbols(mib, name)[0], reason) for mib, name, reason in _REFUSALS]
         self._discovery = symbols(*_DISCOVERY)[0]
 
-    def decode(self, datagram: bytes, sender: tuple[str, int]) -> Decoded:
-        """What is in a datagram, whatever it is."""
+    def decode(self, datagram: bytes, sender: tuple[str, int], now_s: float) -> Decoded:
+        """What is in a datagram, whatever it is. ``now_s`` is a clock that never goes back."""
+        if self._is_too_low(datagram):
+            return Decoded(refusal=_TOO_LOW)
+        self._engine.transport_dispatcher.handle_timer_tick(now_s)
         self._receiver.taken, self._receiver.refusal = None, ""
         self._relay.outgoing.clear()
         before = [int(counter.syntax) for counter, _ in self._reasons]
@@ -87,6 +96,10 @@ class Decoder:
             varbinds = None if taken is None else [(_oid(name), _value(value)) for name, value in taken]
         except Exception:  # whatever a decoder says of what came from the network
             return Decoded(malformed=True)
+        finally:
+            # pysnmp keeps what it would need for an answer, and a trap gets none: half a kB each.
+            for model in self._engine.security_models.values():
+                model._cache = Cache()
         replies = tuple(self._relay.outgoing)
         if varbinds is not None:
             return Decoded(varbinds, replies=replies)
@@ -97,6 +110,18 @@ class Decoder:
         if refusal or int(self._discovery.syntax) != discoveries:
             return Decoded(refusal=refusal, replies=replies)
         return Decoded(malformed=True)
+
+    def _is_too_low(self, datagram: bytes) -> bool:
+        """Whether it is unsigned, and no user's may be. pysnmp would believe its clock before it is refused,
+        and then refuse the traps of the engine in whose name it came.
+        """
+        try:
+            header = read_header(datagram)
+        except NotSnmp:
+            return False
+        if header.version != 3 or not self._all_sign or header.flags & 1:
+            return False
+        return header.engine_id not in (b"", bytes(self._engine.snmpEngineID))
 
     def _meet(self, datagram: bytes) -> None:
         """Makes the sender's engine known, in whose name it sends traps, where its digest is right."""
@@ -169,7 +194,7 @@ class _Receiver(ntfrcv.NotificationReceiver):  # type: ignore[misc]
         self, engine: Any, model: Any, security: Any, name: Any, level: Any, *others: Any
     ) -> None:
         if int(model) == 3 and int(level) < self._levels.get(str(name), 4):
-            self.refusal = "a security level below the user's"
+            self.refusal = _TOO_LOW
             return
         super().process_pdu(engine, model, security, name, level, *others)
 

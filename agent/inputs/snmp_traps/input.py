@@ -88,7 +88,7 @@ class SnmpTrapsInput:
             self._complain(f"storm {source}", "more traps from %s than are read; they are counted", source)
             return
         assert self._decoder is not None
-        decoded = self._decoder.decode(datagram, sender[:2])
+        decoded = self._decoder.decode(datagram, sender[:2], now_s)
         for reply in decoded.replies:
             try:
                 listening.sendto(reply, sender)
