@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import random
 import shutil
 import socket
@@ -705,17 +706,22 @@ def test_closed_sessions_leave_no_descriptors(engine: EngineName) -> None:
 def test_questions_without_an_answer_leave_nothing_behind(engine: EngineName) -> None:
     async def use(session: Session) -> list[int]:
         counts = []
-        for _ in range(3):
-            for _ in range(60):
+        for _ in range(5):
+            for _ in range(40):
                 with pytest.raises(NoAnswerError):
                     await session.get([UPTIME])
+            # The event loop keeps a timer that was cancelled until it would have gone off.
+            await asyncio.sleep(timing.deadline_s)
             gc.collect()
             counts.append(len(gc.get_objects()))
         return counts
 
-    timing = Timing(timeout_s=0.01, retries=0, deadline_s=20)
-    (_, before, after), _, _ = ask(snmp.only(), use, engine=engine, timing=timing)
-    assert after - before < 60 * 10
+    timing = Timing(timeout_s=0.01, retries=0, deadline_s=0.5)
+    counts, _, _ = ask(snmp.only(), use, engine=engine, timing=timing)
+    # What leaks does so in every round; a cache that fills or a late import does not. The agent in this
+    # process keeps each request, as two objects.
+    growth = min(after - before for before, after in itertools.pairwise(counts))
+    assert growth < 40 * 3
 
 
 @pytest.mark.parametrize("version", ["v1", "v2c"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -117,7 +118,14 @@ def findings_in(
             if body
         ]
         assert site.send(*batches).refused == []
+    known = len(site.series)
     site.reopen()
+    # VictoriaMetrics 1.79.5 answers from a cache of its index that is renewed every ten seconds.
+    deadline = time.monotonic() + 60
+    while len(site.series) < known:
+        assert time.monotonic() < deadline, f"{len(site.series)} of {known} series are known again"
+        time.sleep(1)
+        site.reopen()
     plan = parse_plan(PLAN)
     register = Register(folder / "register.db")
     agents = Agents()

@@ -19,4 +19,4 @@ def test_every_example_is_a_plan(text: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
