@@ -21,6 +21,7 @@ from collector.store.base import Batch, BatchId, Metric, SeriesKey, StoreUnavail
 from collector.store.duckdb import DuckDBStore
 from collector.store.schema import MIGRATIONS, SchemaError, migrate
 from tests.servers import ROOT
+from tests.small_disk import mounted_disk
 from tests.store_site import BASE_MS, CPU, Site, everything, line
 
 DAY_MS = 86_400_000
@@ -369,17 +370,8 @@ def test_a_copy_made_while_writing_goes_on_holds_whole_batches(site: Site, tmp_p
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        reason = f"a small disk cannot be mounted here: {mounted.stderr.strip()}"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    try:
+    with mounted_disk(tmp_path / "disk", "24m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("size", [1_000, 20_000])

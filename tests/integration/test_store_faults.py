@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ from collector.store.open import open_store
 from collector.store.settings import InfluxDBSettings, StoreSettings, VictoriaMetricsSettings
 from setpoint.units import Duration
 from tests.proxy import CuttableProxy
+from tests.small_disk import mounted_disk
 from tests.store_servers import Influxd, VictoriaMetrics
 from tests.store_site import BASE_MS, Site, line
 
@@ -152,21 +151,8 @@ def test_a_server_that_hangs_is_given_up_after_the_timeout(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=40m", "none", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        reason = f"a small disk cannot be mounted here: {mounted.stderr.strip()}"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    try:
+    with mounted_disk(tmp_path / "disk", "40m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_a_full_disk_takes_nothing_and_what_waited_comes_later(small_disk: Path, tmp_path: Path) -> None:
