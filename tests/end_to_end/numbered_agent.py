@@ -98,7 +98,7 @@ async def run(options: argparse.Namespace) -> None:
         loop = asyncio.get_running_loop()
         number = journal.next_number(last_row(outbox))
         while not stop.is_set():
-            if number < options.until:
+            if number < options.until and not (options.data / "enough").exists():
                 last = min(number + options.per_batch, options.until) - 1
                 journal.intend(number, last, last_row(outbox) + 1)
                 body = body_of(options.name, journal.base_ms, number, last)
@@ -123,7 +123,12 @@ def main() -> None:
     parser.add_argument("--username")
     parser.add_argument("--password")
     parser.add_argument("--rate", type=float, default=1000, help="numbers a second")
-    parser.add_argument("--until", type=int, required=True, help="emit the numbers below this")
+    parser.add_argument(
+        "--until",
+        type=int,
+        required=True,
+        help="emit the numbers below this, if no file `enough` comes before",
+    )
     parser.add_argument("--per-batch", type=int, default=250, help="numbers a batch")
     parser.add_argument("--resend", type=float, default=5, help="seconds until a batch goes again unacked")
     options = parser.parse_args()

