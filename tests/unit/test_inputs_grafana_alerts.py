@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from agent.inputs.grafana_alerts.math import parse_math
 from agent.inputs.grafana_alerts.rules import NotRules, decode_rules, parse_file, read_rule
-from agent.inputs.prometheus_rules.tree import Selector, Unreadable
 from agent.inputs.thresholds.found import Found, FoundThreshold
+from agent.inputs.thresholds.tree import Selector, Unreadable
 from grafana.alerts import alert_rules, alert_yaml
 from setpoint.plan import load_plan
 from setpoint.threshold import write_subject

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.inputs.prometheus_rules.arithmetic import fold, take_out
-from agent.inputs.prometheus_rules.comparisons import Level, Without, read_expression
+from agent.inputs.prometheus_rules.comparisons import read_expression
 from agent.inputs.prometheus_rules.input import PrometheusRulesInput
+from agent.inputs.prometheus_rules.promql import parse
 from agent.inputs.prometheus_rules.rules import AlertRule, NotRules, decode_answer, parse_file, read_rule
 from agent.inputs.prometheus_rules.settings import PrometheusRulesSettings
-from agent.inputs.prometheus_rules.tree import Binary, Negated, Node, Number, Selector, Unreadable, parse
+from agent.inputs.thresholds.arithmetic import fold, take_out
 from agent.inputs.thresholds.client import CannotRead
 from agent.inputs.thresholds.found import FoundThreshold, NoThreshold
+from agent.inputs.thresholds.parts import Level, Without
+from agent.inputs.thresholds.tree import Binary, Negated, Node, Number, Selector, Unreadable
 from setpoint.finding import round12
 from setpoint.threshold import write_subject
 
@@ -135,6 +137,10 @@ def test_joined_comparisons_have_their_roles(expression: str, expected: list[str
 )
 def test_what_has_no_threshold_says_why(expression: str, reason: str) -> None:
     assert described(expression) == [f"none: {reason}"]
+
+
+def test_two_series_are_told_as_they_were_compared() -> None:
+    assert read_expression("time() * 2 > a") == [Without("two series", "time() * 2 above a")]
 
 
 @pytest.mark.parametrize(

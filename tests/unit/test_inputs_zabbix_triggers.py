@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.inputs.prometheus_rules.arithmetic import fold
-from agent.inputs.prometheus_rules.tree import Binary, Call, Node, Number, Unreadable
+from agent.inputs.thresholds.arithmetic import fold
 from agent.inputs.thresholds.found import FoundThreshold, NoThreshold
+from agent.inputs.thresholds.operators import compare
+from agent.inputs.thresholds.tree import Binary, Call, Node, Number, Unreadable
 from agent.inputs.zabbix_triggers.conditions import (
     Both,
     Compared,
     Condition,
     Constant,
     Either,
-    compare,
     condition,
 )
 from agent.inputs.zabbix_triggers.export import parse_file

@@ -15,11 +15,11 @@ from typing import Any, Final, NamedTuple
 
 from agent.inputs.grafana_alerts.math import parse_math
 from agent.inputs.grafana_alerts.queries import query_tree
-from agent.inputs.prometheus_rules.spelling import walk
-from agent.inputs.prometheus_rules.tree import COMPARING, Binary, Call, Node, Number, Selector, Subquery
+from agent.inputs.thresholds.operators import COMPARING, INVERSE, compare
+from agent.inputs.thresholds.spelling import walk
+from agent.inputs.thresholds.tree import Binary, Call, Node, Number, Selector, Subquery
 
 _MAX_STEPS_DEEP: Final = 20
-_INVERSE: Final = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
 _EVALUATORS: Final = {"gt": ">", "lt": "<", "gte": ">=", "lte": "<=", "eq": "==", "ne": "!="}
 # How a series of samples becomes one number, in PromQL's words; the newest one is what is looked at anyway.
 _REDUCERS: Final = {
@@ -86,7 +86,7 @@ def _is_bool(node: Node) -> bool:
 
 def _of_truth(node: Node, operator: str, value: float) -> Node:
     """`(a > 5) == 1` is `a > 5`; `(a > 5) < 1` is its contrary."""
-    truths = [_holds(operator, truth, value) for truth in (1.0, 0.0)]
+    truths = [compare(operator, truth, value) for truth in (1.0, 0.0)]
     if truths == [True, False]:
         return as_condition(node)
     if truths == [False, True]:
@@ -94,24 +94,13 @@ def _of_truth(node: Node, operator: str, value: float) -> Node:
     raise NotUnderstood("a comparison is compared with a number that it never, or always, passes")
 
 
-def _holds(operator: str, left: float, right: float) -> bool:
-    return {
-        ">": left > right,
-        ">=": left >= right,
-        "<": left < right,
-        "<=": left <= right,
-        "==": left == right,
-        "!=": left != right,
-    }[operator]
-
-
 def _negated(node: Node) -> Node:
     match node:
         case Binary(operator="and" | "or"):
             other = "or" if node.operator == "and" else "and"
             return replace(node, operator=other, left=_negated(node.left), right=_negated(node.right))
-        case Binary(operator=operator) if operator in _INVERSE:
-            return replace(node, operator=_INVERSE[operator])
+        case Binary(operator=operator) if operator in INVERSE:
+            return replace(node, operator=INVERSE[operator])
     raise NotUnderstood('what stands after "!" is no comparison')
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from agent.inputs.prometheus_rules.tree import Binary, Call, Negated, Node, Number, Unreadable
+from agent.inputs.thresholds.tree import Binary, Call, Negated, Node, Number, Unreadable
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>0[xX][0-9a-fA-F]{1,16}|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agent.inputs.prometheus_rules.tree import Call, Node, Selector, Unreadable, parse
+from agent.inputs.prometheus_rules.promql import parse
+from agent.inputs.thresholds.tree import Call, Node, Selector, Unreadable
 from setpoint.threshold import Matcher, Operator
 
 _PLAIN_AGGREGATES: Final = frozenset({"last", "first", "mean", "max", "min", "median", "sum", "count"})

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from agent.inputs.grafana_alerts.conditions import NotUnderstood, Step, condition_tree, number
 from agent.inputs.prometheus_rules.comparisons import read_tree
-from agent.inputs.prometheus_rules.rules import found_in
-from agent.inputs.prometheus_rules.tree import Unreadable
 from agent.inputs.thresholds.found import Found, NoThreshold
+from agent.inputs.thresholds.parts import found_in
+from agent.inputs.thresholds.tree import Unreadable
 from agent.inputs.thresholds.written import load_documents, seconds
 
 
@@ -98,7 +98,8 @@ def read_rule(rule: GrafanaRule, severity_label: str) -> list[Found]:
         return [NoThreshold(rule.title, "unreadable", str(error), severity, enabled)]
     except RecursionError:
         return [NoThreshold(rule.title, "unreadable", "it is nested too deeply", severity, enabled)]
-    return found_in(parts, rule.title, severity, rule.for_s, expression_text(rule.steps), enabled=enabled)
+    text = expression_text(rule.steps)
+    return found_in(parts, rule.title, severity, text, for_s=rule.for_s, enabled=enabled)
 
 
 def expression_text(steps: Mapping[str, Step]) -> str:

@@ -5,14 +5,15 @@ https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/ and .
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
 
-from agent.inputs.prometheus_rules.comparisons import Level, Part, Without, read_expression
-from agent.inputs.prometheus_rules.tree import Unreadable
-from agent.inputs.thresholds.found import Found, FoundThreshold, NoThreshold
+from agent.inputs.prometheus_rules.comparisons import read_expression
+from agent.inputs.thresholds.found import Found, NoThreshold
+from agent.inputs.thresholds.parts import found_in
+from agent.inputs.thresholds.tree import Unreadable
 from agent.inputs.thresholds.written import NotYaml, load_documents, seconds
 
 
@@ -113,31 +114,4 @@ def read_rule(rule: AlertRule, severity_label: str) -> list[Found]:
         parts = read_expression(rule.expression)
     except Unreadable as error:
         return [NoThreshold(rule.name, "unreadable", f"{error}: {rule.expression}", severity)]
-    return found_in(parts, rule.name, severity, rule.for_s, rule.expression)
-
-
-def found_in(
-    parts: Sequence[Part], rule: str, severity: str, for_s: float, expression: str, *, enabled: bool = True
-) -> list[Found]:
-    """The parts of a rule's expression, as what an input finds."""
-    conditions = sum(isinstance(part, Level) for part in parts) - 1
-
-    def found(part: Part) -> Found:
-        if isinstance(part, Without):
-            return NoThreshold(rule, part.reason, part.detail, severity, enabled)
-        return FoundThreshold(
-            rule=rule,
-            metric=part.metric,
-            comparison=part.comparison,
-            level=part.level,
-            subject=sorted(part.subject),
-            severity=severity,
-            for_s=for_s,
-            enabled=enabled,
-            role=part.role,
-            window_s=part.window_s,
-            conditions=conditions,
-            expression=expression,
-        )
-
-    return [found(part) for part in parts]
+    return found_in(parts, rule.name, severity, rule.expression, for_s=rule.for_s)

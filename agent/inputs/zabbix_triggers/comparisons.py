@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
-from agent.inputs.prometheus_rules.arithmetic import Affine, fold, take_out
-from agent.inputs.prometheus_rules.spelling import has_series, spell, walk, write
-from agent.inputs.prometheus_rules.tree import Binary, Call, Node, Number, Selector, Text
+from agent.inputs.thresholds.arithmetic import fold
+from agent.inputs.thresholds.operators import COMPARING
+from agent.inputs.thresholds.parts import CHOOSING, Level, Measured, Part, Without, isolate, reason_of
+from agent.inputs.thresholds.spelling import has_series, spell, walk, write
+from agent.inputs.thresholds.tree import Call, Node, Number, Selector, Text
 from agent.inputs.zabbix_triggers.conditions import (
     Both,
     Compared,
@@ -20,45 +22,13 @@ from agent.inputs.zabbix_triggers.conditions import (
 )
 from agent.inputs.zabbix_triggers.functions import BEFORE, PREDICATES
 from agent.inputs.zabbix_triggers.language import UNKNOWN
-from setpoint.threshold import Comparison, Matcher, Reason, Role, mirrored
+from setpoint.threshold import Comparison, mirrored
 
-_COMPARISONS: Final[dict[str, Comparison]] = {
-    ">": "above",
-    ">=": "at_least",
-    "<": "below",
-    "<=": "at_most",
-    "==": "equals",
-    "!=": "not_equals",
-}
 # The least of a window is above the level when all of it is, and that is what "for" says.
 _HELD: Final[dict[str, tuple[Comparison, ...]]] = {
     "min_over_time": ("above", "at_least"),
     "max_over_time": ("below", "at_most"),
 }
-_CHOOSING: Final[frozenset[Reason]] = frozenset({"always", "no comparison", "no data"})
-
-
-class Level(NamedTuple):
-    """One comparison with a number. ``possible``: False where a constant beside it switches it off."""
-
-    metric: str
-    subject: frozenset[Matcher]
-    comparison: Comparison
-    level: float
-    window_s: float | None
-    for_s: float = 0.0
-    role: Role = "raises"
-    possible: bool = True
-
-
-class Without(NamedTuple):
-    """A part that has no number to compare with."""
-
-    reason: Reason
-    detail: str
-
-
-Part = Level | Without
 
 
 def read_tree(tree: Node) -> list[Part]:
@@ -93,21 +63,17 @@ def _both(left: list[Part], right: list[Part]) -> list[Part]:
     beside = [part for part in right if isinstance(part, Level)]
     if any(_never(parts) for parts in (left, right)):
         off: list[Part] = [part._replace(possible=False) for part in (*levels, *beside)]
-        return off or [part for part in (*left, *right) if _reason(part) == "never"][:1]
+        return off or [part for part in (*left, *right) if reason_of(part) == "never"][:1]
     if levels:
         return [*levels, *(part._replace(role="requires") for part in beside)]
     if beside:
         return [*beside]
     rest = [*left, *right]
-    return [part for part in rest if _reason(part) not in _CHOOSING][:1] or rest[:1]
+    return [part for part in rest if reason_of(part) not in CHOOSING][:1] or rest[:1]
 
 
 def _never(parts: list[Part]) -> bool:
-    return all(_reason(part) == "never" for part in parts)
-
-
-def _reason(part: Part) -> str:
-    return part.reason if isinstance(part, Without) else ""
+    return all(reason_of(part) == "never" for part in parts)
 
 
 def _told(one: Told) -> Without:
@@ -122,7 +88,7 @@ def _told(one: Told) -> Without:
 
 
 def _compared(one: Compared) -> Part:
-    left, right, comparison = one.left, one.right, _COMPARISONS[one.operator]
+    left, right, comparison = one.left, one.right, COMPARING[one.operator]
     words = f"{write(left)} {comparison.replace('_', ' ')} {write(right)}"
     inside = [node for side in (left, right) for node in walk(side)]
     if unknown := next(_unknown_in(inside), None):
@@ -137,18 +103,10 @@ def _compared(one: Compared) -> Part:
         return Without("no comparison", words)
     if isinstance(left, Number):
         left, right, comparison = right, left, mirrored(comparison)
-    if isinstance(right, Number):
-        if not has_series(left):
-            return Without("no data", f"nobody measures what is compared: {words}")
-        return _level(take_out(left), right.value, comparison)
-    above, below = take_out(left), take_out(right)
-    if not has_series(above.core):
-        above, below, comparison = below, above, mirrored(comparison)
-    if not has_series(below.core) and above.scale == below.scale:
-        # x < now() - 3600 asks whether x - now() is below -3600.
-        core = Binary("-", above.core, below.core)
-        return _level(Affine(core, above.scale, above.offset), below.offset, comparison)
-    return Without("two series", words)
+    if isinstance(right, Number) and not has_series(left):
+        return Without("no data", f"nobody measures what is compared: {words}")
+    measured = isolate(left, right, comparison)
+    return Without("two series", words) if measured is None else _level(measured)
 
 
 def _unknown_in(nodes: list[Node]) -> Iterator[str]:
@@ -157,14 +115,13 @@ def _unknown_in(nodes: list[Node]) -> Iterator[str]:
             yield node.name
 
 
-def _level(affine: Affine, value: float, comparison: Comparison) -> Level:
-    core, for_s = affine.core, 0.0
-    if affine.scale < 0:
-        comparison = mirrored(comparison)
+def _level(measured: Measured) -> Level:
+    core, for_s = measured.core, 0.0
     match core:
         case Call(name=name, arguments=(Selector(range_s=float() as range_s) as item,)):
-            if comparison in _HELD.get(name, ()):
+            if measured.comparison in _HELD.get(name, ()):
                 core, for_s = replace(item, range_s=None), range_s
     spelled = spell(core)
-    level = (value - affine.offset) / affine.scale
-    return Level(spelled.metric, spelled.subject, comparison, level, spelled.window_s, for_s)
+    return Level(
+        spelled.metric, spelled.subject, measured.comparison, measured.level, spelled.window_s, for_s
+    )

@@ -5,9 +5,10 @@ In Zabbix a comparison is a number, 1 or 0, and anything but 0 is true.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from agent.inputs.prometheus_rules.tree import COMPARING, Binary, Call, Node, Number, Text
+from agent.inputs.thresholds.operators import COMPARING, INVERSE, MIRRORED, compare
+from agent.inputs.thresholds.tree import Binary, Call, Node, Number, Text
 from agent.inputs.zabbix_triggers.functions import PREDICATES
 
 
@@ -40,9 +41,6 @@ class Constant(NamedTuple):
 
 Condition = Both | Either | Compared | Told | Constant
 
-_INVERSE: Final = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
-_MIRRORED: Final = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
-
 
 def condition(node: Node, *, holds: bool = True) -> Condition:
     """When the node, with its constants folded, is true; or, with ``holds`` False, when it is not."""
@@ -62,22 +60,10 @@ def condition(node: Node, *, holds: bool = True) -> Condition:
     return _against("!=", node, Number(0.0), holds)
 
 
-def compare(operator: str, left: float, right: float) -> bool:
-    """What the comparison of two numbers gives."""
-    return {
-        ">": left > right,
-        ">=": left >= right,
-        "<": left < right,
-        "<=": left <= right,
-        "==": left == right,
-        "!=": left != right,
-    }[operator]
-
-
 def _comparison(node: Binary, holds: bool) -> Condition:
     for side, other, operator in (
         (node.left, node.right, node.operator),
-        (node.right, node.left, _MIRRORED[node.operator]),
+        (node.right, node.left, MIRRORED[node.operator]),
     ):
         if _is_truth(side) and isinstance(other, Number):
             if_true, if_false = (compare(operator, truth, other.value) for truth in (1.0, 0.0))
@@ -95,7 +81,7 @@ def _against(operator: str, left: Node, right: Node, holds: bool) -> Condition:
     if None not in texts or (any(one is not None for one in texts) and numbers):
         # A text and a number are compared as texts, and differ.
         return Constant(((operator == "==") == (texts[0] == texts[1])) == holds)
-    return Compared(operator if holds else _INVERSE[operator], left, right)
+    return Compared(operator if holds else INVERSE[operator], left, right)
 
 
 def _is_truth(node: Node) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from agent.inputs.prometheus_rules.tree import Binary, Call, Negated, Node, Number, Selector, Text, Unreadable
+from agent.inputs.thresholds.tree import Binary, Call, Negated, Node, Number, Selector, Text, Unreadable
 from agent.inputs.zabbix_triggers.scan import read_number
 
 PREDICATES: Final = frozenset({"nodata", "find", "logeventid", "logsource", "fuzzytime", "diff"})

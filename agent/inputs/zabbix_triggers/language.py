@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from agent.inputs.prometheus_rules.tree import Binary, Call, Node, Number, Selector, Text, Unreadable
+from agent.inputs.thresholds.tree import Binary, Call, Node, Number, Selector, Text, Unreadable
 from agent.inputs.zabbix_triggers.functions import item_call, negative, old_call, plain_call
 from agent.inputs.zabbix_triggers.scan import NUMBER, Scanner, read_number
 from setpoint.threshold import Matcher

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from agent.inputs.prometheus_rules.tree import Unreadable
+from agent.inputs.thresholds.tree import Unreadable
 
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _PLAIN = re.compile(r"[0-9A-Za-z_.\-]+", re.ASCII)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from agent.inputs.prometheus_rules.tree import Unreadable
-from agent.inputs.thresholds.found import Found, FoundThreshold, NoThreshold
-from agent.inputs.zabbix_triggers.comparisons import Level, Part, Without, read_tree
+from agent.inputs.thresholds.found import Found, NoThreshold
+from agent.inputs.thresholds.parts import found_in
+from agent.inputs.thresholds.tree import Unreadable
+from agent.inputs.zabbix_triggers.comparisons import read_tree
 from agent.inputs.zabbix_triggers.language import parse
 from agent.inputs.zabbix_triggers.macros import Macros, resolve
 from setpoint.threshold import Matcher
@@ -51,34 +52,14 @@ def read_trigger(trigger: Trigger) -> list[Found]:
     try:
         parts = read_tree(parse(trigger.expression, value, label, trigger.item))
     except Unreadable as error:
-        return [_without(trigger, Without("unreadable", f"{error}: {trigger.expression}"))]
+        return [_unreadable(trigger, f"{error}: {trigger.expression}")]
     except RecursionError:
-        return [_without(trigger, Without("unreadable", "it is nested too deeply"))]
-    conditions = sum(isinstance(part, Level) for part in parts) - 1
-    return [_found(trigger, part, conditions) for part in parts]
-
-
-def _found(trigger: Trigger, part: Part, conditions: int) -> Found:
-    if isinstance(part, Without):
-        return _without(trigger, part)
-    expression = " ".join(trigger.expression.split())
+        return [_unreadable(trigger, "it is nested too deeply")]
+    text = " ".join(trigger.expression.split())
     if trigger.recovery:
-        expression += f"; recovery: {' '.join(trigger.recovery.split())}"
-    return FoundThreshold(
-        rule=trigger.name,
-        metric=part.metric,
-        comparison=part.comparison,
-        level=part.level,
-        subject=sorted(part.subject),
-        severity=trigger.severity,
-        for_s=part.for_s,
-        enabled=trigger.enabled and part.possible,
-        role=part.role,
-        window_s=part.window_s,
-        conditions=conditions,
-        expression=expression,
-    )
+        text += f"; recovery: {' '.join(trigger.recovery.split())}"
+    return found_in(parts, trigger.name, trigger.severity, text, enabled=trigger.enabled)
 
 
-def _without(trigger: Trigger, part: Without) -> NoThreshold:
-    return NoThreshold(trigger.name, part.reason, part.detail, trigger.severity, trigger.enabled)
+def _unreadable(trigger: Trigger, why: str) -> NoThreshold:
+    return NoThreshold(trigger.name, "unreadable", why, trigger.severity, trigger.enabled)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from agent.inputs.prometheus_rules.tree import (
+from agent.inputs.thresholds.tree import (
     Aggregate,
     Binary,
     Call,

@@ -10,7 +10,7 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
-from agent.inputs.prometheus_rules.tree import Aggregate, Binary, Call, Negated, Node, Number, Subquery
+from agent.inputs.thresholds.tree import Aggregate, Binary, Call, Negated, Node, Number, Subquery
 
 # max(2 * x) is 2 * max(x), and so on, where the factor is positive. An offset comes out of all but the sum.
 _LINEAR = frozenset({"sum", "avg", "min", "max"})

@@ -1,21 +1,26 @@
-"""A PromQL expression as a tree of plain nodes, made from the parser's.
-
-https://prometheus.io/docs/prometheus/latest/querying/basics/ and, for operators, .../querying/operators/
-"""
+"""PromQL, as the tree that its parser gives."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 import promql_parser
 
+from agent.inputs.thresholds.tree import (
+    Aggregate,
+    Binary,
+    Call,
+    Negated,
+    Node,
+    Number,
+    Selector,
+    Subquery,
+    Text,
+    Unreadable,
+)
 from setpoint.threshold import Matcher, Operator
-
-COMPARING: Final = frozenset({">", ">=", "<", "<=", "==", "!="})
-SET: Final = frozenset({"and", "or", "unless"})
 
 # The parser is recursive: some thousand levels overflow its stack, which ends the process (measured with
 # 0.12: 8 MB of stack bear more than 1,000 levels). Real rules have some dozen operators.
@@ -24,76 +29,6 @@ _MAX_CHARACTERS: Final = 20_000
 _LEVELS = re.compile(r"[(\[{+*/%^<>=!-]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)""")
 _OPERATORS: Final[dict[str, Operator]] = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
-
-
-class Unreadable(ValueError):
-    """The expression cannot be understood; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """``range_s`` is None for an instant vector. ``moved``: offset and @, as PromQL writes them."""
-
-    name: str
-    matchers: frozenset[Matcher]
-    range_s: float | None = None
-    moved: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Subquery:
-    """``range_s`` is None where it is not to be told: the range that counts is further in."""
-
-    inner: Node
-    range_s: float | None
-    moved: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    name: str
-    arguments: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """``grouping`` is "by", "without" or "", where there is none."""
-
-    operator: str
-    inner: Node
-    parameter: Node | None = None
-    grouping: str = ""
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """``matching`` is "on", "ignoring" or ""; ``labels`` are those it names."""
-
-    operator: str
-    left: Node
-    right: Node
-    gives_bool: bool = False
-    matching: str = ""
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Negated:
-    inner: Node
-
-
-Node = Number | Text | Selector | Subquery | Call | Aggregate | Binary | Negated
 
 
 def parse(expression: str) -> Node:
