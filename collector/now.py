@@ -253,9 +253,9 @@ def _factor(entry: _Entry, time_ms: int, times: Sequence[int], values: Sequence[
 
 def _row(entry: _Entry, language: str) -> NowRow:
     point, watched, limits = entry.point, entry.watched, entry.limits
-    critical = _describe(limits.critical, point.unit, language)
+    critical = _describe(limits.critical, point.unit, language, point.metric)
     if not critical and limits.good is not None:
-        good = _describe(limits.good, point.unit, language)
+        good = _describe(limits.good, point.unit, language, point.metric)
         critical = f"非「{good}」" if language == "zh" else f"not {good}"
     return NowRow(
         point=point.id,
@@ -267,7 +267,7 @@ def _row(entry: _Entry, language: str) -> NowRow:
         time_ms=watched.time_ms,
         state=entry.state,
         since_ms=entry.since_ms,
-        warning=_describe(limits.warning, point.unit, language),
+        warning=_describe(limits.warning, point.unit, language, point.metric),
         critical=critical,
         metric_class=point.metric_class,
         element=point.element,
@@ -275,5 +275,7 @@ def _row(entry: _Entry, language: str) -> NowRow:
 
 
 @functools.lru_cache(maxsize=10_000)
-def _describe(comparison: Comparison | None, unit: str, language: str) -> str:
-    return "" if comparison is None else comparison.describe("%" if unit == "percent" else unit, language)
+def _describe(comparison: Comparison | None, unit: str, language: str, metric: str) -> str:
+    if comparison is None:
+        return ""
+    return comparison.describe("%" if unit == "percent" else unit, language, metric)

@@ -188,7 +188,9 @@ def _rules(part: Part, flavour: Flavour, data_source: str) -> Iterator[dict[str,
                     _asked(value_query(part, flavour), flavour, data_source, _window_s(part)),
                     *_judged(comparison),
                 ],
-                "annotations": _annotations(part, f"{point.title}: {comparison.describe(point.unit)}"),
+                "annotations": _annotations(
+                    part, f"{point.title}: {comparison.describe(point.unit, metric=point.metric)}"
+                ),
             }
     silent = f"{point.title}: reported in the last 24 hours, but not for {Duration(_window_s(part) * 1000)}"
     yield {

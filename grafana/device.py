@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from grafana.frame import Frame, Row, Variable
-from grafana.panels import ONE_IS_GOOD, POLLED, UP_DOWN, Panel
+from grafana.panels import ONE_IS_GOOD, POLLED, UP_DOWN, Panel, coded
 from grafana.queries import DAY, Query, graph_time, latest, over_time
 from grafana.selectors import Selector, influx_group, prom_by
 
 _DEVICE = {"host": "$host", "device": "$device"}
 _PORT = {**_DEVICE, "name": "$name"}
-# ifOperStatus, RFC 2863.
-_PORT_STATES = {
-    1: ("up", "green"),
-    2: ("down", "red"),
-    3: ("testing", "orange"),
-    4: ("unknown", "orange"),
-    5: ("dormant", "blue"),
-    6: ("not present", "#8e8e8e"),
-    7: ("lower layer down", "dark-red"),
-}
+_PORT_COLOURS = {1: "green", 2: "red", 3: "orange", 4: "orange", 5: "blue", 6: "#8e8e8e", 7: "dark-red"}
 _CLASSES = (
     ("Temperatures", "temperature", "celsius"),
     ("Fans", "fanspeed", "rotrpm"),
@@ -138,7 +129,7 @@ DEVICE = Frame(
                             Selector("snmp_port.oper_status", _PORT), ("name",), "{name}", function="max"
                         ),
                     ),
-                    states=_PORT_STATES,
+                    states=coded("snmp_port.oper_status", _PORT_COLOURS),
                     unit="none",
                     width=24,
                     interval=POLLED,

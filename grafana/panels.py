@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana.context import Context
 from grafana.queries import Query, data_source
 from grafana.thresholds import GREEN, ORANGE, RED, Step, plan_point, steps
+from setpoint.codes import CODES
 
 Kind = Literal["stat", "timeseries", "table", "bargauge", "state-timeline"]
 
@@ -35,6 +36,12 @@ States = Mapping[int, tuple[str, str]]
 """Number, what it means, its colour."""
 
 _NO_DATA = "#5a6068"
+
+
+def coded(metric: str, colours: Mapping[int, str]) -> States:
+    """The states of a metric whose numbers are codes."""
+    return {number: (CODES[metric][number].english, colour) for number, colour in colours.items()}
+
 
 UP_DOWN: States = {0: ("down", RED), 1: ("up", GREEN)}
 

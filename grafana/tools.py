@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from grafana.frame import SITE, Frame, Row, Variable
-from grafana.panels import NONE_IS_GOOD, POLLED, Panel, States
+from grafana.panels import NONE_IS_GOOD, POLLED, Panel, coded
 from grafana.queries import Query, latest, over_time, share_of_samples
 from grafana.selectors import Selector
 from grafana.thresholds import Step
@@ -14,32 +16,18 @@ _HOST = {"host": "$host"}
 _HTTP = ("host", "server", "method")
 _TCP = ("host", "server", "port")
 
-_HTTP_RESULTS = {
-    0: ("success", "green"),
-    1: ("unexpected content", "orange"),
-    2: ("body unreadable", "orange"),
-    3: ("connection failed", "red"),
-    4: ("timeout", "red"),
-    5: ("name unknown", "red"),
-    6: ("unexpected status", "orange"),
-}
-_TCP_RESULTS = {
-    0: ("success", "green"),
-    1: ("timeout", "red"),
-    2: ("connection failed", "red"),
-    3: ("nothing to read", "orange"),
-    4: ("unexpected content", "orange"),
-}
+_HTTP_COLOURS = {0: "green", 1: "orange", 2: "orange", 3: "red", 4: "red", 5: "red", 6: "orange"}
+_TCP_COLOURS = {0: "green", 1: "red", 2: "red", 3: "orange", 4: "orange"}
 _DAYS_LEFT = (Step(None, "red"), Step(7 * _DAY_S, "orange"), Step(30 * _DAY_S, "green"))
 _AVAILABLE = (Step(None, "red"), Step(99, "orange"), Step(99.9, "green"))
 
 
-def _results(title: str, metric: str, by: tuple[str, ...], legend: str, states: States) -> Panel:
+def _results(title: str, metric: str, by: tuple[str, ...], legend: str, colours: Mapping[int, str]) -> Panel:
     return Panel(
         kind="state-timeline",
         title=title,
         queries=(over_time(Selector(metric, _HOST), by, legend, function="max"),),
-        states=states,
+        states=coded(metric, colours),
         steps=NONE_IS_GOOD,
         unit="none",
         interval=POLLED,
@@ -76,9 +64,9 @@ TOOLS = Frame(
         Row(
             "Do they answer",
             (
-                _results("Web", "http_response.result_code", _HTTP, "{server} from {host}", _HTTP_RESULTS),
+                _results("Web", "http_response.result_code", _HTTP, "{server} from {host}", _HTTP_COLOURS),
                 _results(
-                    "TCP", "net_response.result_code", _TCP, "{server}:{port} from {host}", _TCP_RESULTS
+                    "TCP", "net_response.result_code", _TCP, "{server}:{port} from {host}", _TCP_COLOURS
                 ),
                 _graph(
                     "Web: time to answer",

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 
 import msgspec
 
+from setpoint.codes import code_name
 from setpoint.units import Duration
 
 Statistic = Literal["mean", "min", "max", "p50", "p95", "p99", "availability", "breach_share", "breach_time"]
@@ -95,8 +96,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             or (self.unequal is not None and value != self.unequal)
         )
 
-    def describe(self, unit: str = "", language: str = "en") -> str:
-        """The condition in words: ``above 95 percent for 5m``, in Chinese ``高于 95 %、持续 5 分钟``."""
+    def describe(self, unit: str = "", language: str = "en", metric: str = "") -> str:
+        """The condition in words: ``above 95 percent for 5m``, in Chinese ``高于 95 %、持续 5 分钟``. Of a
+        ``metric`` whose numbers are codes, with what they mean: ``not equal to 0 (success)``.
+        """
         words = _words(language)
         if self.high is not None and self.low is not None:
             text = words["outside"].format(f"{self.low:.12g}", _quantity(self.high, unit, language))
@@ -104,6 +107,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             levels = {"above": self.high, "below": self.low, "equals": self.equal, "not_equals": self.unequal}
             name, level = next((name, level) for name, level in levels.items() if level is not None)
             text = words[name].format(_quantity(level, unit, language))
+            if meaning := code_name(metric, level, language):
+                text += f"（{meaning}）" if language == "zh" else f" ({meaning})"
         if self.for_ms:
             text = words["for"].format(text, _duration(self.for_ms, language))
         return text

@@ -20,6 +20,7 @@ from collector.watched import STATES
 from collector.web.presence import PRESENCES, presence
 from collector.web.view import CollectorView, Language
 from collector.web.words import LANGUAGES, translate
+from setpoint.codes import code_name
 from setpoint.finding import Finding
 
 # What a browser shows at once, and a person can take in; /api/now and the exports have everything.
@@ -139,6 +140,7 @@ class Pages:
             version=view.version,
             style=self._style,
             _=word,
+            code_name=lambda metric, value: code_name(metric, value, look.language),
             quantity=lambda value, unit="", signed=False: quantity(value, unit, look.language, signed=signed),
             length=lambda milliseconds: duration(milliseconds / 1000, look.language),
             headline=lambda finding: headline(finding, look.language),

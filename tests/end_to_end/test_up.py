@@ -268,7 +268,7 @@ def test_when_a_part_dies_the_others_are_stopped_and_it_says_which(tmp_path: Pat
 
 
 def test_live_counts_and_the_first_findings_are_printed_within_a_minute(up: Up) -> None:
-    title = rf"Grafana answers on \S+ server http://{up.grafana}/api/health GET not equal to 0 for \d+ s"
+    title = rf"Grafana answers on \S+ server http://{up.grafana}/api/health GET not equal to 0 \(success\) for \d+ s"
     finding = re.compile(rf"^  critical  ([0-9a-f]{{12}})  {title}$", re.MULTILINE)
     wait_until(lambda: finding.search(up.log_text()), timeout_s=75, what="Grafana does not answer")
     found = finding.search(up.log_text())

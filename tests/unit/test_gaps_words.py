@@ -118,6 +118,19 @@ def test_conditions_in_words(comparison: Comparison, english: str, chinese: str)
     assert (EN.comparison(comparison, "percent"), ZH.comparison(comparison, "percent")) == (english, chinese)
 
 
+@pytest.mark.parametrize(
+    ("metric", "english", "chinese"),
+    [
+        ("http_response.result_code", "not equal to 0 (success)", "不等于 0 (成功)"),
+        ("snmp_port.oper_status", "not equal to 0", "不等于 0"),  # no number of it
+        ("cpu.usage_active", "not equal to 0", "不等于 0"),
+    ],
+)
+def test_a_condition_on_a_code_says_what_the_code_means(metric: str, english: str, chinese: str) -> None:
+    found = [words.comparison(Comparison(unequal=0), "", metric) for words in (EN, ZH)]
+    assert found == [english, chinese]
+
+
 def test_a_device_is_named_before_its_port_and_the_agent_that_polls_it() -> None:
     subject = (("host", "mon-01"), ("device", "sw-core-1"), ("name", "Te1/1/1"))
     assert EN.name(subject, "snmp_port") == "`sw-core-1` port Te1/1/1 via mon-01"

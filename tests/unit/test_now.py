@@ -279,7 +279,7 @@ def test_a_point_that_only_says_what_is_good_is_critical_when_it_is_not() -> Non
     site = Site("  - {id: up, metric: http_response.result_code, good: {equals: 0}}")
     site.put("http_response", "result_code", 0, host="a")
     site.tick()
-    assert (site.row().state, site.row().critical) == ("normal", "not equal to 0")
+    assert (site.row().state, site.row().critical) == ("normal", "not equal to 0 (success)")
     site.put("http_response", "result_code", 1, T0 + S, host="a")
     site.tick(1)
     assert site.row().state == "critical"

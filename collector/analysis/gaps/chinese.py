@@ -99,7 +99,7 @@ class Chinese(Words):
     def plan_revision(self, revision: int) -> str:
         return f"计划修订 {revision}"
 
-    def comparison(self, comparison: Comparison, unit: str) -> str:
+    def comparison(self, comparison: Comparison, unit: str, metric: str = "") -> str:
         if comparison.high is not None and comparison.low is not None:
             return f"超出 {self.exact(comparison.low, unit)} 至 {self.exact(comparison.high, unit)} 的范围"
         if comparison.high is not None:
@@ -107,9 +107,9 @@ class Chinese(Words):
         if comparison.low is not None:
             return f"低于 {self.exact(comparison.low, unit)}"
         if comparison.equal is not None:
-            return f"等于 {self.exact(comparison.equal, unit)}"
+            return f"等于 {self.coded(comparison.equal, unit, metric)}"
         assert comparison.unequal is not None
-        return f"不等于 {self.exact(comparison.unequal, unit)}"
+        return f"不等于 {self.coded(comparison.unequal, unit, metric)}"
 
     def statistic(self, name: str) -> str:
         return _STATISTICS[name]

@@ -79,7 +79,7 @@ class English(Words):
     def plan_revision(self, revision: int) -> str:
         return f"plan revision {revision}"
 
-    def comparison(self, comparison: Comparison, unit: str) -> str:
+    def comparison(self, comparison: Comparison, unit: str, metric: str = "") -> str:
         if comparison.high is not None and comparison.low is not None:
             return f"outside {self.exact(comparison.low, unit)} to {self.exact(comparison.high, unit)}"
         if comparison.high is not None:
@@ -87,9 +87,9 @@ class English(Words):
         if comparison.low is not None:
             return f"below {self.exact(comparison.low, unit)}"
         if comparison.equal is not None:
-            return f"equal to {self.exact(comparison.equal, unit)}"
+            return f"equal to {self.coded(comparison.equal, unit, metric)}"
         assert comparison.unequal is not None
-        return f"not equal to {self.exact(comparison.unequal, unit)}"
+        return f"not equal to {self.coded(comparison.unequal, unit, metric)}"
 
     def statistic(self, name: str) -> str:
         return _STATISTICS[name]

@@ -125,7 +125,7 @@ def _found(review: Review, point: PlanPoint, reviewed: SubjectReview, breach: _B
     def facts(words: Words, *, marked: bool = True) -> dict[str, str]:
         return {
             "thing": words.thing(point.title, words.name(reviewed.subject, point.measurement, marked=marked)),
-            "level": words.comparison(breach.comparison, point.unit),
+            "level": words.comparison(breach.comparison, point.unit, point.metric),
             "time": words.duration_apart(breaches.episode_ms, breach.allowed_ms),
             "period": words.period(review.window),
             "review": words.review_period(review.plan.review),

@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple
 from zoneinfo import ZoneInfo
 
 from collector.analysis.review import Window
+from setpoint.codes import code_name
 from setpoint.plan import Comparison
 from setpoint.reading import Subject
 
@@ -84,6 +85,11 @@ class Words(ABC):
     def exact(self, value: float, unit: str) -> str:
         """The value as the plan gives it."""
         return self.quantity(value, unit, _ALL_DIGITS)
+
+    def coded(self, value: float, unit: str, metric: str) -> str:
+        """The value as the plan gives it, and what it means where the metric's numbers are codes."""
+        meaning = code_name(metric, value, self.code)
+        return f"{self.exact(value, unit)} ({meaning})" if meaning else self.exact(value, unit)
 
     def apart(self, value: float, bound: float, unit: str) -> str:
         """The value with as many digits as it takes to see that it is not the bound."""
@@ -182,8 +188,10 @@ class Words(ABC):
         """The plan that the finding was judged by: "plan revision 14"."""
 
     @abstractmethod
-    def comparison(self, comparison: Comparison, unit: str) -> str:
-        """The condition, without its ``for``: "above 95 %"."""
+    def comparison(self, comparison: Comparison, unit: str, metric: str = "") -> str:
+        """The condition, without its ``for``: "above 95 %"; of a ``metric`` whose numbers are codes, with
+        what they mean.
+        """
 
     @abstractmethod
     def statistic(self, name: str) -> str:
