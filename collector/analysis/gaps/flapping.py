@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from collector.analysis.gaps.misfits import Wording, check_misfits
-from collector.analysis.gaps.too_tight import AMOUNT, MENDED, STORY, facts, severity
+from collector.analysis.gaps.breached_often import check_breached_often, wording
 from collector.analysis.review import Review
 from setpoint.finding import Verdict
 
 KIND: Final = "flapping"
 
-_WORDING = Wording(
-    kind=KIND,
+_WORDING = wording(
+    KIND,
     headline={
         "en": "{thing} flaps: {count} episodes {level}, {average} on average",
         "zh": "{thing}反复越限：{level}共 {count} 次，平均 {average}",
     },
-    story=STORY,
     what={"en": "flapping around the level", "zh": "反复越过阈值"},
-    amount=AMOUNT,
     action={
         "en": "Let the level hold for longer before it counts, or move it away from where the value lives",
         "zh": "延长阈值的持续时间要求，或使其远离日常取值",
     },
-    mended=MENDED,
 )
 
 
 def check(review: Review) -> list[Verdict]:
     """One verdict per subject that has a level, and one per point for what many have in common."""
-    return check_misfits(review, _WORDING, severity, facts)
+    return check_breached_often(review, _WORDING)

@@ -42,7 +42,6 @@ _EPISODES = {"en": "{count} episodes", "zh": "{count} 次"}
 _ONE_EPISODE = {"en": "1 episode", "zh": "1 次"}
 
 Texts = Mapping[str, str]
-Facts = Callable[[Words, bool], dict[str, str]]
 
 
 class Wording(msgspec.Struct, frozen=True, kw_only=True):
