@@ -41,7 +41,7 @@ from collector.rollups.writer import RollupWriter
 from collector.series import SeriesTable
 from collector.store.base import Batch, SeriesKey
 from collector.store.duckdb import DuckDBStore
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 
 START_MS = 1_788_220_800_000
 """2026-09-01 00:00 UTC"""

@@ -34,7 +34,7 @@ from collector.series import SeriesTable
 from collector.store.open import open_store
 from collector.store.settings import DuckDBSettings, InfluxDBSettings, StoreSettings, VictoriaMetricsSettings
 from setpoint.finding import Finding
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 
 
 def review(fleet: Fleet, settings: StoreSettings, folder: Path) -> list[Finding]:

@@ -11,7 +11,8 @@ from collector.analysis.statistics import Statistics
 from collector.analysis.trend import Trend
 from collector.store.base import SeriesSeen
 from collector.thresholds.matched import NO_THRESHOLDS, MatchedThresholds
-from setpoint.plan import Limits, Plan, PlanPoint
+from setpoint.limits import Limits
+from setpoint.plan import Plan, PlanPoint
 from setpoint.reading import Subject
 from setpoint.spans import Spans
 

@@ -12,7 +12,7 @@ from collector.broker.users import EmbeddedUsers, Users
 from collector.settings import CollectorSettings
 from setpoint.commands.credentials_out import Address, broker_address, embedded_address
 from setpoint.config import ConfigError
-from setpoint.plan import load_plan
+from setpoint.plan_load import load_plan
 
 
 def data_folder(collector_data: str) -> Path:

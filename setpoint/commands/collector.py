@@ -11,7 +11,8 @@ from collector.settings import CollectorSettings, load_settings
 from collector.thresholds.names import load_names
 from setpoint.config import ConfigError
 from setpoint.logging_setup import start_logging
-from setpoint.plan import Plan, load_plan
+from setpoint.plan import Plan
+from setpoint.plan_load import load_plan
 from setpoint.signals import stop_event
 
 

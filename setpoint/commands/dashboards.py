@@ -16,7 +16,8 @@ from grafana.links import PLACES
 from grafana.push import DataSource, Grafana, push
 from grafana.queries import FLAVOURS
 from setpoint.config import ConfigError
-from setpoint.plan import Plan, load_plan
+from setpoint.plan import Plan
+from setpoint.plan_load import load_plan
 
 _OK, _FAILED, _USAGE, _NO_GRAFANA = 0, 1, 2, 3
 _TOKEN = "SETPOINT_GRAFANA_TOKEN"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from setpoint.commands.plan_try import add_try_parser
 from setpoint.config import ConfigError
-from setpoint.plan import load_plan
+from setpoint.plan_load import load_plan
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

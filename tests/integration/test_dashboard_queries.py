@@ -17,7 +17,7 @@ from grafana.build import DASHBOARDS, dashboard_json
 from grafana.context import Context
 from grafana.queries import FLAVOURS, Flavour
 from setpoint.line_protocol import encode_point
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 from setpoint.reading import FieldValue
 from tests.dashboard_servers import (
     Server,

@@ -19,7 +19,7 @@ from grafana.build import DASHBOARDS, dashboard_json, dashboards
 from grafana.context import Context
 from grafana.push import UID, Grafana, push
 from grafana.queries import FLAVOURS, Flavour
-from setpoint.plan import load_plan
+from setpoint.plan_load import load_plan
 from tests.dashboard_servers import (
     Server,
     chosen_in,

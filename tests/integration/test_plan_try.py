@@ -14,7 +14,7 @@ from collector.plan_try import MOST_SAMPLES, CannotTry, PlanTry, Tried, TryQuery
 from collector.register import Revision
 from setpoint.__main__ import main
 from setpoint.limits import Comparison
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 from tests.fake_view import FakeView
 from tests.integration.test_second_look import DAY, MINUTE, PER_DAY, START, WINDOW, Site, daily
 from tests.servers import free_port

@@ -14,7 +14,7 @@ from collector.reviewer import Reviewer
 from collector.series import SeriesTable
 from collector.store.base import Batch, SeriesKey
 from collector.store.duckdb import DuckDBStore
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 
 HOUR = 3_600_000
 START = 1_790_000_000_000 - 1_790_000_000_000 % (24 * HOUR)

@@ -32,7 +32,8 @@ from collector.series import SeriesTable
 from collector.settings import CollectorSettings
 from collector.store.base import Batch, Metric, SeriesKey, StoreUnavailable
 from collector.store.duckdb import DuckDBStore
-from setpoint.plan import PlanPoint, parse_plan
+from setpoint.plan import PlanPoint
+from setpoint.plan_load import parse_plan
 
 MINUTE = 60_000
 START = 1_790_000_000_000 - 1_790_000_000_000 % DAY_MS

@@ -19,7 +19,7 @@ from collector.series import SeriesTable
 from collector.store.base import Batch, SeriesKey
 from collector.store.duckdb import DuckDBStore
 from setpoint.finding import Finding
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 
 MINUTE = 60_000
 DAY = 24 * 60 * MINUTE

@@ -25,7 +25,7 @@ from collector.store.settings import (
     VictoriaMetricsSettings,
 )
 from setpoint.finding import round12
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 from setpoint.units import Duration
 from tests.store_elsewhere import influxdb_elsewhere
 from tests.store_servers import Influxd, VictoriaMetrics

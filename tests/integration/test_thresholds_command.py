@@ -16,7 +16,7 @@ from collector.reviewer import Reviewer
 from collector.store.duckdb import DuckDBStore
 from setpoint.__main__ import main
 from setpoint.line_protocol import encode
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 from tests.fake_view import FakeView
 from tests.servers import free_port
 from tests.store_site import Site

@@ -20,7 +20,8 @@ from collector.analysis.statistics import Statistics
 from collector.store.base import SeriesKey, SeriesSeen
 from setpoint.finding import Finding, Verdict, finding_id
 from setpoint.limits import Comparison
-from setpoint.plan import Plan, parse_plan
+from setpoint.plan import Plan
+from setpoint.plan_load import parse_plan
 from setpoint.reading import Subject, subject_of
 
 SECOND = 1_000

@@ -20,7 +20,7 @@ from grafana.texts import CHINESE
 from grafana.thresholds import GREEN, ORANGE, RED, steps
 from setpoint.finding import Evidence, Finding
 from setpoint.limits import Comparison, Limits
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 
 CASES = [(flavour, name) for flavour in FLAVOURS for name in DASHBOARDS]
 _DAYS = {"s": 1 / 86_400, "m": 1 / 1_440, "h": 1 / 24, "d": 1.0, "w": 7.0}

@@ -10,7 +10,7 @@ from collector.analysis.gaps.chinese import Chinese
 from collector.analysis.gaps.english import English
 from collector.analysis.gaps.words import Words, number
 from collector.analysis.review import Window
-from setpoint.plan import Comparison
+from setpoint.limits import Comparison
 from tests.unit.review_factory import HOUR, MINUTE, SECOND, START
 
 EN, ZH = English(), Chinese()

@@ -14,7 +14,7 @@ from agent.inputs.grafana_alerts.rules import NotRules, decode_rules, parse_file
 from agent.inputs.thresholds.found import Found, FoundThreshold
 from agent.inputs.thresholds.tree import Selector, Unreadable
 from grafana.alerts import alert_rules, alert_yaml
-from setpoint.plan import load_plan
+from setpoint.plan_load import load_plan
 from setpoint.threshold import write_subject
 
 ROOT = Path(__file__).resolve().parents[2]

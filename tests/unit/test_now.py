@@ -13,7 +13,8 @@ from collector.store.base import SeriesKey
 from collector.watched import STATES, Level, Watched
 from setpoint.limits import Comparison, Limits
 from setpoint.maintenance import Maintenance
-from setpoint.plan import Plan, parse_plan
+from setpoint.plan import Plan
+from setpoint.plan_load import parse_plan
 from setpoint.plan_match import Matcher
 
 T0 = 1_790_000_000_000

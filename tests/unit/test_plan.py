@@ -13,18 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from setpoint.config import ConfigError
-from setpoint.limits import Share
-from setpoint.plan import (
-    Approval,
-    Comparison,
-    Limits,
-    Objective,
-    Plan,
-    PlanPoint,
-    Target,
-    load_plan,
-    parse_plan,
-)
+from setpoint.limits import Comparison, Limits, Share, Target
+from setpoint.plan import Plan, PlanPoint
+from setpoint.plan_file import Approval, Objective
+from setpoint.plan_load import load_plan, parse_plan
 from setpoint.plan_match import Groups, Special
 
 PLAN = """\

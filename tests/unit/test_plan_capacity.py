@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from setpoint.config import ConfigError
-from setpoint.plan import PlanPoint, parse_plan
+from setpoint.plan import PlanPoint
+from setpoint.plan_load import parse_plan
 
 DAY = 86_400_000
 FULL = "metric: disk.used_percent, unit: percent, element: resource, critical: {above: 90}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 
 PAGE = Path(__file__).parents[2] / "docs" / "plan.md"
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

@@ -14,7 +14,7 @@ from collector.store.base import SeriesKey, Train
 from collector.web.answers import list_series, plan_summary, samples_of
 from collector.web.presence import presence
 from collector.web.view import SeriesQuery
-from setpoint.plan import parse_plan
+from setpoint.plan_load import parse_plan
 from setpoint.reading import Subject
 
 SUBJECTS: Sequence[Subject] = ((("host", "a"),), (("host", "b"),))

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from collector.analysis.gaps.words import Words, number, period_parts, sentence_end
 from collector.analysis.review import Window
-from setpoint.plan import Comparison
+from setpoint.limits import Comparison
 
 _CHINESE_BESIDE_LATIN = re.compile(r"[\u4e00-\u9fff][!-~]|[!-~][\u4e00-\u9fff]")
 _DURATION_UNITS = {"d": "天", "h": "小时", "min": "分", "s": "秒"}

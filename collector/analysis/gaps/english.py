@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from collector.analysis.gaps.words import Words, number, period_parts, sentence_end
 from collector.analysis.review import Window
-from setpoint.plan import Comparison
+from setpoint.limits import Comparison
 
 _MONTHS = [
     *("January", "February", "March", "April", "May", "June"),

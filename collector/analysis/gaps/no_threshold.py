@@ -8,7 +8,7 @@ from collector.analysis.gaps.report import MEMBERS_KEPT, Gap, gap_verdict, other
 from collector.analysis.gaps.words import Words
 from collector.analysis.review import PointReview, Review, SubjectReview
 from setpoint.finding import Evidence, Verdict
-from setpoint.plan import Limits
+from setpoint.limits import Limits
 from setpoint.reading import subject_text
 
 KIND: Final = "no-threshold"

@@ -15,7 +15,8 @@ from collector.analysis.gaps.words import Words
 from collector.analysis.review import Review, SubjectReview
 from collector.analysis.statistics import Breaches
 from setpoint.finding import Answer, Verdict, round12
-from setpoint.plan import Comparison, PlanPoint
+from setpoint.limits import Comparison
+from setpoint.plan import PlanPoint
 
 KIND: Final = "threshold-breached"
 

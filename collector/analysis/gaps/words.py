@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from collector.analysis.review import Window
 from setpoint.codes import code_name
-from setpoint.plan import Comparison
+from setpoint.limits import Comparison
 from setpoint.reading import Subject
 
 PERCENT = ("percent", "%")
