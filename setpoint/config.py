@@ -42,7 +42,8 @@ from setpoint.config_types import (
     wanted,
 )
 from setpoint.units import Secret
-from setpoint.yaml_source import (
+from setpoint.yaml_source import read_source
+from setpoint.yaml_tree import (
     BrokenNode,
     ConfigError,
     ListNode,
@@ -53,7 +54,6 @@ from setpoint.yaml_source import (
     Source,
     child,
     item,
-    read_source,
 )
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from setpoint.units import Secret
-from setpoint.yaml_source import ListNode, Node, ScalarNode
+from setpoint.yaml_tree import ListNode, Node, ScalarNode
 
 _NAMES = {
     int: "a whole number",

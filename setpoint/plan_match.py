@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from setpoint.yaml_source import child, item
+from setpoint.yaml_tree import child, item
 
 Report = Callable[[str, str], None]
 """Takes a path in the plan and what is wrong there."""

@@ -11,7 +11,7 @@ import msgspec
 
 from agent.inputs.base import InputSettings
 from setpoint.units import Duration, Secret, Size
-from setpoint.yaml_source import child
+from setpoint.yaml_tree import child
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 
