@@ -38,6 +38,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS batch_id ON batches (epoch, sequence);
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 
+# As in a batch's header: what is longer is none of ours, and does not fit into a column of 64 bits.
+_LONGEST_SEQUENCE = 18
 # A wall clock that moved this much against the monotonic one was stepped; slewing is far slower.
 _CLOCK_STEP_S = 2.0
 # How long the clock must have been steady before batches are dropped for their age: a machine that boots
@@ -336,7 +338,7 @@ class Outbox:
         with self._transaction() as db:
             for batch_id, refused in acked.items():
                 epoch, sequence, digest = [*batch_id.split("."), "", ""][:3]
-                if not sequence.isdecimal():
+                if not sequence.isdecimal() or len(sequence) > _LONGEST_SEQUENCE:
                     continue
                 rows = db.execute(
                     "DELETE FROM batches WHERE epoch = ? AND sequence = ? AND hash = ? "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 
@@ -10,7 +12,8 @@ class RejectedBatch(msgspec.Struct, kw_only=True):
 
     id: str
     reason: str
-    readings: int = 0
+    # Counted up by the agent, in a column of 64 bits.
+    readings: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] = 0
 
 
 class Ack(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -32,5 +35,5 @@ def decode_ack(payload: bytes) -> Ack:
     """The ack that the payload says. ValueError when it is none."""
     try:
         return _decoder.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not an ack: {error}") from None

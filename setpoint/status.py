@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+# Whoever shows a status divides, compares and subtracts these, also as floats.
+_Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 
 
 class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -14,12 +17,12 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     """
 
     state: Literal["online", "offline"]
-    since_ms: int
+    since_ms: _Milliseconds
     reason: str = ""
     version: str = ""
     epoch: str = ""
     platform: str = ""
-    inputs: dict[str, int] = {}
+    inputs: dict[str, _Milliseconds] = {}
 
 
 _encoder = msgspec.json.Encoder()
@@ -34,5 +37,5 @@ def decode_status(payload: bytes) -> Status:
     """The status that the payload says. ValueError when it is none."""
     try:
         return _decoder.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not a status: {error}") from None

@@ -383,8 +383,23 @@ def test_what_comes_on_a_topic_that_is_nobodys_is_not_taken(client: Client, site
     assert site.values("web-9") == []
 
 
+DEEP = b"[" * 30_000 + b"]" * 30_000
+
+
 @pytest.mark.parametrize(
-    "status", [b"\xff\xfe", b"{}", b'{"state": "on fire", "since_ms": 1}', b"x" * 100_000]
+    "status",
+    [
+        b"\xff\xfe",
+        b"{}",
+        b'{"state": "on fire", "since_ms": 1}',
+        b"x" * 100_000,
+        # Unknown keys are passed over, and so is what is in them.
+        b'{"state": "online", "since_ms": 1, "x": ' + DEEP + b"}",
+        # Too large for a float, which whoever shows it makes of it.
+        b'{"state": "online", "since_ms": ' + b"9" * 400 + b"}",
+        b'{"state": "online", "since_ms": 1, "inputs": {"cpu": ' + b"9" * 400 + b"}}",
+    ],
+    ids=["not-utf-8", "empty", "unknown-state", "large", "deep", "huge-time", "huge-interval"],
 )
 def test_a_status_that_is_none_is_passed_over(client: Client, site: Site, status: bytes) -> None:
     topic = "setpoint/v1/hq/confused/status"
@@ -406,7 +421,10 @@ def test_garbage_on_an_agents_ack_topic_is_passed_over(client: Client, site: Sit
         b'{"stored": [17, null]}',
         b'{"rejected": [{"id": 5}]}',
         b"{" * 10_000,
+        b'{"x": ' + DEEP + b"}",
         b"x" * (2 << 20),
+        b'{"stored": ["epoch.' + b"9" * 30 + b'.0123456789abcdef"]}',
+        b'{"stored": ["epoch.' + b"9" * 5_000 + b'.0123456789abcdef"]}',
         encode_ack(
             Ack(stored=["", "*", "%", "epoch", "epoch.1", "epoch.1.", "a.b.c", "e.1.0123456789abcdef"])
         ),

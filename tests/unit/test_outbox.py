@@ -92,6 +92,14 @@ def test_an_ack_for_another_body_removes_nothing(tmp_path: Path) -> None:
     assert outbox.depth().batches == 0
 
 
+@pytest.mark.parametrize("sequence", ["9" * 18, "9" * 19, "9" * 5_000, "\u0663", "-1", ""])
+def test_an_ack_whose_sequence_is_no_number_of_ours_removes_nothing(tmp_path: Path, sequence: str) -> None:
+    outbox = opened(tmp_path)
+    outbox.append(b"mine", 1)
+    batch = outbox.next_batches(1, 0)[0]
+    assert outbox.remove({f"{batch.epoch}.{sequence}.{batch.hash}": 0, batch.id: 0}) == [batch.n]
+
+
 def test_refused_readings_are_counted_once(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
     outbox.append(b"a", 7)
