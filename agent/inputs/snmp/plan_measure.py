@@ -9,8 +9,9 @@ from agent.inputs.snmp.condition import fits
 from agent.inputs.snmp.device_plan import PlannedLimit, PlannedPoint, Raw
 from agent.inputs.snmp.expression import evaluate, expression_names
 from agent.inputs.snmp.oid import is_oid
-from agent.inputs.snmp.profile import SENSOR_CLASSES, Limits, Lookup, Measure, Sensor
+from agent.inputs.snmp.profile import Limits, Lookup, Measure, Sensor
 from agent.inputs.snmp.rows import Row, lookup_number
+from agent.inputs.snmp.sensor_classes import SENSOR_CLASSES
 from agent.inputs.snmp.session import Missing, Value
 from agent.inputs.snmp.unit import to_si
 from agent.inputs.snmp.value import bit_of, number_of, text_of

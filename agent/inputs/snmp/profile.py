@@ -7,56 +7,31 @@ table, whose rows are found by walking it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
-from agent.inputs.snmp.condition import Wanted, condition_problem
-from agent.inputs.snmp.expression import ExpressionError, expression_names
+from agent.inputs.snmp.condition import Wanted
 from agent.inputs.snmp.oid import is_absolute, is_oid, is_place
-from agent.inputs.snmp.template import TemplateError, template_names
+from agent.inputs.snmp.profile_problems import (
+    Problems,
+    conditions_problems,
+    formula_problems,
+    names_problems,
+    oid_problems,
+    pattern_problems,
+    skip_problems,
+    template_problems,
+    unknown_names,
+)
+from agent.inputs.snmp.sensor_classes import SENSOR_CLASSES
+from agent.inputs.snmp.template import template_names
 from agent.inputs.snmp.unit import UNITS
 from setpoint.config import suggest
 
-Problems = list[tuple[str, str]]
 Meaning = Literal["good", "warning", "critical", "unknown"]
 Kind = Literal["cpu", "memory", "storage", "sensors"]
-
-SENSOR_CLASSES = {
-    "airflow": "m³/h",
-    "ber": "ratio",
-    "bitrate": "bit/s",
-    "charge": "%",
-    "chromatic_dispersion": "ps/nm",
-    "cooling": "W",
-    "count": "",
-    "current": "A",
-    "dbm": "dBm",
-    "delay": "s",
-    "eer": "ratio",
-    "fanspeed": "rpm",
-    "frequency": "Hz",
-    "humidity": "%",
-    "load": "%",
-    "loss": "%",
-    "percent": "%",
-    "power": "W",
-    "power_consumed": "kWh",
-    "power_factor": "ratio",
-    "pressure": "kPa",
-    "quality_factor": "dB",
-    "runtime": "s",
-    "signal": "dBm",
-    "snr": "dB",
-    "state": "",
-    "temperature": "°C",
-    "tv_signal": "dBmV",
-    "voltage": "V",
-    "waterflow": "l/s",
-}
-"""The classes of ``snmp_sensor``, each with the unit of its ``value``."""
 
 _LIMITS = ("low", "low_warning", "high_warning", "high")
 
@@ -83,7 +58,7 @@ class Match(_Part, kw_only=True, forbid_unknown_fields=True):
             if oid and not is_oid(oid)
         ]
         if self.sys_descr:
-            found += _pattern_problems("sys_descr", self.sys_descr)
+            found += pattern_problems("sys_descr", self.sys_descr)
         elif not self.sys_object_id:
             found.append(("", "expected sys_object_id, sys_descr or both"))
         return found
@@ -105,8 +80,8 @@ class Lookup(_Part, kw_only=True, forbid_unknown_fields=True):
     fixed: bool = False
 
     def problems(self) -> Problems:
-        found = _oid_problems("oid", self.oid) + _template_problems("index", self.index)
-        return found + _pattern_problems("pattern", self.pattern)
+        found = oid_problems("oid", self.oid) + template_problems("index", self.index)
+        return found + pattern_problems("pattern", self.pattern)
 
 
 class Group(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "with"}):
@@ -119,6 +94,10 @@ class Group(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "w
     unless: dict[str, Wanted] = {}
     otherwise: bool = False
 
+    def templates(self) -> Mapping[str, str]:
+        """Key and template of all texts that are filled in for each row."""
+        return {"name": self.name}
+
     def group_problems(self, readings: Sequence[Value]) -> Problems:
         """What is wrong with the group and with its readings, whose names it may use."""
         found: Problems = []
@@ -127,10 +106,10 @@ class Group(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "w
         known = {"index", *self.with_}
         for key, value in self.with_.items():
             if isinstance(value, str):
-                found += _oid_problems(f"with.{key}", value)
+                found += oid_problems(f"with.{key}", value)
             elif unknown := set(template_names(value.index)) - known:
-                found.append((f"with.{key}.index", _unknown(unknown, known)))
-        found += _shared_problems(self, "", known)
+                found.append((f"with.{key}.index", unknown_names(unknown, known)))
+        found += _row_problems(self, known)
         if not readings:
             found.append(("read", "expected at least one reading"))
         for position, reading in enumerate(readings):
@@ -138,11 +117,13 @@ class Group(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "w
             below = known | set(reading.with_)
             for key, lookup in reading.with_.items():
                 if isinstance(lookup, str):
-                    found += _oid_problems(f"{where}.with.{key}", lookup)
-            found += _shared_problems(reading, where + ".", below | {"value"})
+                    found += oid_problems(f"{where}.with.{key}", lookup)
+            found += [
+                (f"{where}.{path}", message) for path, message in _row_problems(reading, below | {"value"})
+            ]
             for path, text, own_value in reading.formulas():
                 allowed = below | ({"value"} if own_value else set())
-                found += _formula_problems(f"{where}.{path}", text, allowed)
+                found += formula_problems(f"{where}.{path}", text, allowed)
             if not self.under:
                 found += [
                     (f"{where}.{path}", f'"{oid}" is relative, and the group has no "under"')
@@ -160,6 +141,10 @@ class Value(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "w
     where: dict[str, Wanted] = {}
     unless: dict[str, Wanted] = {}
     otherwise: bool = False
+
+    def templates(self) -> Mapping[str, str]:
+        """Key and template of all texts that are filled in for each row."""
+        return {"name": self.name}
 
     def oids(self) -> Iterator[tuple[str, str]]:
         """(key, OID) of all OIDs that it names."""
@@ -188,12 +173,12 @@ class Measure(Value, kw_only=True, forbid_unknown_fields=True, rename={"with_": 
     unit: str = ""
 
     def problems(self) -> Problems:
-        found = _pattern_problems("pattern", self.pattern)
+        found = pattern_problems("pattern", self.pattern)
         if self.unit and self.unit not in UNITS:
             found.append(("unit", f'expected one of {", ".join(UNITS)}, got "{self.unit}"'))
         if self.bit is not None and not 0 <= self.bit < 1024:
             found.append(("bit", f"expected a number from 0 to 1023, got {self.bit}"))
-        return found + _skip_problems(self.skip)
+        return found + skip_problems(self.skip)
 
     def oids(self) -> Iterator[tuple[str, str]]:
         if is_oid(self.value):
@@ -219,8 +204,8 @@ class Limits(_Part, kw_only=True, forbid_unknown_fields=True):
         return {key: oid for key in _LIMITS if (oid := getattr(self, key))}
 
     def problems(self) -> Problems:
-        found = [problem for key, oid in self.given().items() for problem in _oid_problems(key, oid)]
-        return found + _skip_problems(self.skip)
+        found = [problem for key, oid in self.given().items() for problem in oid_problems(key, oid)]
+        return found + skip_problems(self.skip)
 
 
 class States(_Part, kw_only=True, forbid_unknown_fields=True):
@@ -249,6 +234,9 @@ class Sensor(Measure, kw_only=True, forbid_unknown_fields=True, rename={"class_"
     class_: str
     states: States | None = None
     limits: Limits | None = None
+
+    def templates(self) -> Mapping[str, str]:
+        return {"name": self.name, "class": self.class_}
 
     def problems(self) -> Problems:
         found = Measure.problems(self)
@@ -291,7 +279,7 @@ class Amount(Value, kw_only=True, forbid_unknown_fields=True, rename={"with_": "
             found.append(("", "expected two of used, free and total, or used_percent or free_percent"))
         if self.unit not in UNITS:
             found.append(("unit", f'expected one of {", ".join(UNITS)}, got "{self.unit}"'))
-        return found + (_oid_problems("units", self.units) if self.units else [])
+        return found + (oid_problems("units", self.units) if self.units else [])
 
     def oids(self) -> Iterator[tuple[str, str]]:
         yield from ((key, text) for key, text in self.sources().items() if is_oid(text))
@@ -340,61 +328,9 @@ class Profile(_Part, kw_only=True, forbid_unknown_fields=True):
     sensors: list[SensorGroup] = []
 
 
-def _oid_problems(key: str, oid: str) -> Problems:
-    return [] if is_oid(oid) else [(key, f'expected a numeric OID, got "{oid}"')]
-
-
-def _skip_problems(skip: Wanted) -> Problems:
-    problem = condition_problem(skip)
-    return [("skip", problem)] if problem else []
-
-
-def _pattern_problems(key: str, pattern: str) -> Problems:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        return [(key, f"expected a regular expression: {error}")]
-    return []
-
-
-def _template_problems(key: str, template: str) -> Problems:
-    try:
-        template_names(template)
-    except TemplateError as error:
-        return [(key, str(error))]
-    return []
-
-
-def _formula_problems(key: str, text: str, known: set[str]) -> Problems:
-    try:
-        unknown = set(expression_names(text)) - known
-    except ExpressionError as error:
-        return [(key, str(error))]
-    return [(key, _unknown(unknown, known))] if unknown else []
-
-
-def _shared_problems(part: Group | Value, where: str, known: set[str]) -> Problems:
-    found: Problems = []
-    templates = [("name", part.name)]
-    if isinstance(part, Sensor):
-        templates.append(("class", part.class_))
-    for key, template in templates:
-        try:
-            unknown = set(template_names(template)) - known
-        except TemplateError as error:
-            found.append((where + key, str(error)))
-            continue
-        if unknown:
-            found.append((where + key, _unknown(unknown, known)))
-    for key, conditions in (("where", part.where), ("unless", part.unless)):
-        for name, wanted in conditions.items():
-            if name not in known:
-                found.append((f"{where}{key}.{name}", _unknown({name}, known)))
-            if problem := condition_problem(wanted):
-                found.append((f"{where}{key}.{name}", problem))
-    return found
-
-
-def _unknown(names: set[str], known: set[str]) -> str:
-    listed = ", ".join(f'"{name}"' for name in sorted(names))
-    return f"{listed} is not a name of with; known here are: {', '.join(sorted(known))}"
+def _row_problems(part: Group | Value, known: set[str]) -> Problems:
+    return [
+        *names_problems(part.templates(), known),
+        *conditions_problems("where", part.where, known),
+        *conditions_problems("unless", part.unless, known),
+    ]
