@@ -172,6 +172,23 @@ def test_each_version_gets_its_credential_where_it_looks(version: str, place: st
         assert zabbix.seen[-1][:2] == ("user.logout", place)
 
 
+def test_passwords_that_the_frontend_fills_in_are_not_read() -> None:
+    trigger = {
+        "description": "No page",
+        "expression": 'last(/web1/web.page.get["http://me:s3cret@127.0.0.1/"])=0',
+        "recovery_expression": 'last(/web1/web.page.get["http://me:s3cret@127.0.0.1/"])=1',
+        "priority": "4",
+        "status": "0",
+        "hosts": [HOST],
+        "items": [{"itemid": "7", "key_": 'web.page.get["{$ADDRESS}"]'}],
+    }
+    with frontend("6.0.14") as zabbix:
+        zabbix.answers = {**ANSWERS, "trigger.get": [trigger]}
+        [threshold, _] = gather(url=zabbix.url, token=Secret("t0ken"))
+    assert threshold.tags["metric"] == 'web.page.get["{$ADDRESS}"]'
+    assert "s3cret" not in str(threshold)
+
+
 def test_a_refused_credential_is_named_and_not_shown() -> None:
     with frontend("7.0.0") as zabbix:
         with pytest.raises(CannotRead, match=r"trigger\.get was refused: .*Not authorized") as caught:

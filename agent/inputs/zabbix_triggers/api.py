@@ -15,6 +15,7 @@ import msgspec
 from agent.inputs.http_response.protocol import Request
 from agent.inputs.thresholds.client import CannotRead, Client
 from agent.inputs.zabbix_triggers.export import severity
+from agent.inputs.zabbix_triggers.keys import as_configured
 from agent.inputs.zabbix_triggers.macros import Macros, read_macros
 from agent.inputs.zabbix_triggers.settings import ZabbixTriggersSettings
 from agent.inputs.zabbix_triggers.triggers import Trigger
@@ -71,6 +72,7 @@ class ZabbixApi:
                 "output": ["description", "expression", "priority", "status", "recovery_expression"],
                 "expandExpression": True,
                 "selectHosts": ["hostid", "host", "status"],
+                "selectItems": ["key_"],
                 "templated": False,
             },
         )
@@ -141,11 +143,12 @@ class ZabbixApi:
 
 def _trigger(raw: Mapping[str, Any], macros: Mapping[str, Sequence[Macros]]) -> Trigger:
     hosts = _mappings(raw.get("hosts"))
+    keys = [str(item.get("key_") or "") for item in _mappings(raw.get("items"))]
     on = str(raw.get("status")) == "0" and all(str(host.get("status")) == "0" for host in hosts)
     return Trigger(
         name=str(raw.get("description") or ""),
-        expression=str(raw.get("expression") or ""),
-        recovery=str(raw.get("recovery_expression") or ""),
+        expression=as_configured(str(raw.get("expression") or ""), keys),
+        recovery=as_configured(str(raw.get("recovery_expression") or ""), keys),
         severity=severity(str(raw.get("priority"))),
         enabled=on,
         macros=[level for host in hosts for level in macros.get(str(host.get("hostid")), ())],

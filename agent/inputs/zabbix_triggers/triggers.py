@@ -9,6 +9,7 @@ from agent.inputs.thresholds.found import Found, NoThreshold
 from agent.inputs.thresholds.parts import found_in
 from agent.inputs.thresholds.tree import Unreadable
 from agent.inputs.zabbix_triggers.comparisons import read_tree
+from agent.inputs.zabbix_triggers.keys import without_passwords
 from agent.inputs.zabbix_triggers.language import parse
 from agent.inputs.zabbix_triggers.macros import Macros, resolve
 from setpoint.threshold import Matcher
@@ -49,15 +50,16 @@ def read_trigger(trigger: Trigger) -> list[Found]:
     def value(macro: str) -> str | None:
         return resolve(macro, trigger.macros)
 
+    expression = without_passwords(trigger.expression)
     try:
-        parts = read_tree(parse(trigger.expression, value, label, trigger.item))
+        parts = read_tree(parse(expression, value, label, trigger.item))
     except Unreadable as error:
-        return [_unreadable(trigger, f"{error}: {trigger.expression}")]
+        return [_unreadable(trigger, f"{error}: {expression}")]
     except RecursionError:
         return [_unreadable(trigger, "it is nested too deeply")]
-    text = " ".join(trigger.expression.split())
+    text = " ".join(expression.split())
     if trigger.recovery:
-        text += f"; recovery: {' '.join(trigger.recovery.split())}"
+        text += f"; recovery: {' '.join(without_passwords(trigger.recovery).split())}"
     return found_in(parts, trigger.name, trigger.severity, text, enabled=trigger.enabled)
 
 
