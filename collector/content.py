@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.admission import Admission, Limits, LineRefused
-from collector.columns import Columns, LineCache, split_body, split_simple_lines
+from collector.bodies import Columns
+from collector.columns import LineCache
 from collector.decoded import Decoded
 from collector.lines import Line, LineError, parse_line, split_lines
 from collector.store.base import Batch, BatchId
+from collector.tokens import split_body, split_simple_lines
 from setpoint.batch_header import BatchHeader
 from setpoint.line_protocol import NS_PER_MS, encode_point
 

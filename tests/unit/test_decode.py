@@ -13,10 +13,12 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.columns import Columns, LineCache, Tokens, split_body
+from collector.bodies import Columns
+from collector.columns import LineCache
 from collector.decode import Decoded, Decoder, Limits
 from collector.series import SeriesTable
 from collector.store.base import Batch, BatchId, SeriesKey
+from collector.tokens import Tokens, split_body
 from setpoint.batch_header import body_hash, encode_header
 
 NOW = 1_700_000_000_000
@@ -612,7 +614,7 @@ def test_the_fast_path_and_the_strict_parser_never_differ(bodies: Sequence[Seque
         strict.decode("hq", "mon-01", b"", NOW)
         strict.decode("hq", "other", b"", NOW, enrolled=False)
     for body in bodies:
-        for _ in range(2):
+        for _ in range(3):  # unknown, of known lines, known as a whole
             text = "\n".join(body).encode()
             assert shown(decode(fast, text)) == shown(decode(strict, text))
             both = (d.decode("hq", "other", text, NOW, enrolled=False) for d in (fast, strict))
@@ -622,19 +624,63 @@ def test_the_fast_path_and_the_strict_parser_never_differ(bodies: Sequence[Seque
 
 @pytest.mark.parametrize("value", NUMBERS)
 @pytest.mark.parametrize("known", ["1.5", "5i"])
-def test_no_value_passes_for_a_number_that_is_none(known: str, value: str) -> None:
+@pytest.mark.parametrize("times", [1, 3])
+def test_no_value_passes_for_a_number_that_is_none(times: int, known: str, value: str) -> None:
     fast = decoder_of()
     with mock.patch("collector.decode.LineCache", Forgetful):
         strict = decoder_of()
         strict.decode("hq", "mon-01", b"", NOW)
+
+    def body_with(fields: str) -> bytes:
+        usual = f"a={known},b={known}"
+        return b"\n".join([lines(10, usual), lines(1, fields), lines(9, usual, start=10)])
+
     for decoder in (fast, strict):
-        assert not decode(decoder, lines(20, f"a={known},b={known}")).rejected_lines
+        for _ in range(times):
+            assert not decode(decoder, body_with(f"a={known},b={known}")).rejected_lines
     for fields in (f"a={known},b={value}", f"a={value},b={known}"):
-        body = (
-            lines(10, f"a={known},b={known}")
-            + b"\n"
-            + lines(1, fields)
-            + b"\n"
-            + lines(9, f"a={known},b={known}")
-        )
+        body = body_with(fields)
         assert shown(decode(fast, body)) == shown(decode(strict, body))
+
+
+@given(
+    st.sampled_from(["a=1.5,b=2.5", "a=5i,b=5i", "load1=1.5,b=5i", "a=1.5,load1=5i"]),
+    st.lists(st.sampled_from("0123456789.-/+eEai,= "), min_size=1, max_size=4).map("".join),
+    st.data(),
+)
+def test_a_body_known_as_a_whole_is_read_strictly_where_anything_was_added(
+    known: str, added: str, data: st.DataObject
+) -> None:
+    fast = decoder_of()
+    with mock.patch("collector.decode.LineCache", Forgetful):
+        strict = decoder_of()
+        strict.decode("hq", "mon-01", b"", NOW)
+    text = lines(3, known).decode()
+    for decoder in (fast, strict):
+        for _ in range(3):
+            assert not decode(decoder, text.encode()).rejected_lines
+    at = data.draw(st.integers(0, len(text)))
+    without = data.draw(st.integers(0, 3))
+    changed = (text[:at] + added + text[at + without :]).encode()
+    assert shown(decode(fast, changed)) == shown(decode(strict, changed))
+
+
+def test_a_body_known_as_a_whole_is_not_looked_at_line_by_line() -> None:
+    decoder = decoder_of()
+    for _ in range(2):
+        decode(decoder, lines(50, "a=1.5,n=2i") + b"\n" + lines(50, "load1=1.5,load5=5i"))
+    body = lines(50, "a=-2.5,n=17i") + b"\n" + lines(50, "load1=7,load5=0i")
+    with mock.patch("collector.columns.LineCache._line_by_line", side_effect=AssertionError):
+        batch = batch_of(decode(decoder, body))
+    assert batch.value.tolist() == [-2.5, 17.0] * 50 + [7.0, 0.0] * 50
+
+
+def test_bodies_with_the_same_lines_in_another_order_are_not_confused() -> None:
+    decoder = decoder_of()
+    first = b"m,host=mon-01 a=1,b=2 %d\nm,host=mon-01 c=3 %d" % (NS, NS)
+    second = b"m,host=mon-01 a=1 %d\nm,host=mon-01 b=2,c=3 %d" % (NS, NS + 1_000_000)
+    third = b"m,host=mon-01 c=3 %d\nm,host=mon-01 a=1,b=2 %d" % (NS, NS)
+    for _ in range(4):
+        assert samples(batch_of(decode(decoder, first))) == [(0, NOW, 1), (1, NOW, 2), (2, NOW, 3)]
+        assert samples(batch_of(decode(decoder, second))) == [(0, NOW, 1), (1, NOW + 1, 2), (2, NOW + 1, 3)]
+        assert samples(batch_of(decode(decoder, third))) == [(2, NOW, 3), (0, NOW, 1), (1, NOW, 2)]
