@@ -33,6 +33,7 @@ from collector.store.base import (
 )
 from collector.store.deliveries import Deliveries, DeliveryRow
 from collector.store.schema import SchemaError, migrate
+from collector.store.seen import Numbers, SeenTimes, Times
 from setpoint.reading import Subject, subject_of
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class DuckDBStore:
         self._db = self._connect()
         self._read = self._db.cursor()
         self._broken = False
+        self._seen = SeenTimes()
         try:
             before, after = migrate(self._db)
             if 0 < before < after:
@@ -105,12 +107,15 @@ class DuckDBStore:
             "SELECT series_id, max(t) AS t, arg_max(value, t) AS value FROM points GROUP BY ALL"
         ).fetchnumpy()
         if len(latest["t"]):
-            self._series.observe(
-                np.asarray(latest["series_id"], np.int32),
-                np.asarray(latest["t"], np.int64),
-                np.asarray(latest["value"], np.float64),
-            )
+            numbers, times = np.asarray(latest["series_id"], np.int32), np.asarray(latest["t"], np.int64)
+            self._series.observe(numbers, times, np.asarray(latest["value"], np.float64))
+            self._seen.note(numbers, times)
+        self._see_latest("texts")
         return len(rows)
+
+    def _see_latest(self, table: str) -> None:
+        found = self._db.execute(f"SELECT series_id, max(t) AS t FROM {table} GROUP BY ALL").fetchnumpy()
+        self._seen.note(np.asarray(found["series_id"], np.int32), np.asarray(found["t"], np.int64))
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -150,6 +155,9 @@ class DuckDBStore:
         self._deliveries = self._restore_deliveries()
         row = self._db.execute("SELECT count(*) FROM series").fetchone()
         self._saved_series = int(row[0]) if row else 0
+        # A COMMIT that failed may have been one.
+        for table in ("points", "texts"):
+            self._see_latest(table)
         self._broken = False
         log.info("store %s: opened again", self._path)
 
@@ -171,8 +179,15 @@ class DuckDBStore:
             _insert_deliveries(self._db, rows)
         self._saved_series = until
         self._deliveries.add(rows)
+        self._note_seen(fresh, series, time_ms)
         result.readings = sum(b.readings for b in fresh)
         return result
+
+    def _note_seen(self, fresh: Sequence[Batch], series: Numbers, time_ms: Times) -> None:
+        self._seen.note(series, time_ms)
+        if texts := [text for batch in fresh for text in batch.texts]:
+            numbers, times, _ = zip(*texts, strict=True)
+            self._seen.note(np.array(numbers, np.int32), np.array(times, np.int64))
 
     def _insert_series(self, until: int) -> None:
         entries = [self._series.entry(n) for n in range(self._saved_series, until)]
@@ -236,13 +251,19 @@ class DuckDBStore:
 
     def series(self, since_ms: int) -> Sequence[SeriesSeen]:
         """Every series with a numeric or text sample at or after ``since_ms``."""
+        seen = self._seen.since(since_ms, self._first_times)
+        return [SeriesSeen(self._series.entry(n).key, first, last) for n, first, last in seen]
+
+    def _first_times(self, series: Numbers, start_ms: int, end_ms: int) -> tuple[Numbers, Times]:
         with self._read.cursor() as cursor:
-            rows = cursor.execute(
-                "SELECT series_id, min(t), max(t) FROM (SELECT series_id, t FROM points WHERE t >= $since "
-                "UNION ALL SELECT series_id, t FROM texts WHERE t >= $since) GROUP BY series_id ORDER BY 1",
-                {"since": since_ms},
-            ).fetchall()
-        return [SeriesSeen(self._series.entry(n).key, first, last) for n, first, last in rows]
+            found = cursor.execute(
+                "SELECT series_id, min(t) AS t FROM ("
+                "SELECT series_id, t FROM points WHERE t >= $a AND t < $b "
+                "UNION ALL SELECT series_id, t FROM texts WHERE t >= $a AND t < $b) "
+                "WHERE series_id IN (SELECT unnest($series)) GROUP BY series_id",
+                {"a": start_ms, "b": end_ms, "series": series.tolist()},
+            ).fetchnumpy()
+        return np.asarray(found["series_id"], np.int32), np.asarray(found["t"], np.int64)
 
     def newest(self, since_ms: int) -> Sequence[NewestSample]:
         """The same with their newest values. Nobody else writes into the file, so they are known."""
@@ -285,6 +306,7 @@ class DuckDBStore:
             self._db.execute("DELETE FROM batches")
             _insert_deliveries(self._db, kept)
         self._deliveries = Deliveries(kept)
+        self._seen.forget(before_ms)
         return gone
 
     async def backup(self, path: Path) -> None:
