@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import Collection
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = 2
 """So many deaths of the collector; the next attempt is a rejection."""
@@ -21,6 +24,7 @@ class Attempts:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._failing = False
         self._deaths: dict[str, int] = {}
         under_way: list[str] = []
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -50,5 +54,16 @@ class Attempts:
 
     def _write(self, under_way: Collection[str]) -> None:
         temporary = self._path.with_suffix(".new")
-        temporary.write_text(json.dumps({"under_way": list(under_way), "deaths": self._deaths}))
-        temporary.replace(self._path)
+        try:
+            temporary.write_text(json.dumps({"under_way": list(under_way), "deaths": self._deaths}))
+            temporary.replace(self._path)
+            self._failing = False
+        except OSError as error:
+            # On a full disk the collector goes on without the record. An old one must not stay: it would
+            # accuse what was done long ago.
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+                self._path.unlink(missing_ok=True)
+            if not self._failing:
+                self._failing = True
+                log.error("which batches are worked on cannot be recorded: %s", error)

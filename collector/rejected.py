@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -59,10 +60,16 @@ class RejectedFolder:
         }
         text = json.dumps(head, ensure_ascii=False)
         data = text.encode("utf-8", "replace") + b"\n" + content[:_KEPT_PER_FILE]
-        with path.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with path.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            # What a full disk took of it would count for no bound.
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
         self._files.append((path, len(data)))
         self._bytes += len(data)
         while len(self._files) > self._max_files or self._bytes > self._max_bytes:

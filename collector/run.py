@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -134,6 +135,7 @@ class Collector:
         self.last_review_ms: int | None = None
         self.review_s = 0.0
         self.review_error = ""
+        self.now_error = ""
         self._judged: str | None = None
         self._confirming: set[asyncio.Future[Acks]] = set()
         self._finding_lines = FindingLines(settings.collector.name)
@@ -213,7 +215,12 @@ class Collector:
 
     async def _tick(self) -> None:
         hosts = [agent.name for agent in self.agents.all()]
-        await asyncio.to_thread(lambda: self.now.tick(now_ms(), hosts, self._announced()))
+        try:
+            await asyncio.to_thread(lambda: self.now.tick(now_ms(), hosts, self._announced()))
+        except Exception as error:  # whatever it is: readings go on being stored, and the health says so
+            self.now_error = _told(error, "what is present is not looked at", before=self.now_error)
+        else:
+            self.now_error = ""
 
     def _announced(self) -> list[Maintenance]:
         return [one.maintenance() for one in self.register.maintenance()]
@@ -257,19 +264,18 @@ class Collector:
                     await asyncio.to_thread(self.review)
                 await self._tell_findings()
                 self.review_error = self._two_reviewers()
-            except (QueryError, StoreUnavailable) as error:
-                # Out of memory on a large period, or a server that is away: storing goes on or waits by
-                # itself, and the health says so.
-                self.review_error = f"the review failed: {error}"
-                log.error("%s", self.review_error)
+            except Exception as error:
+                # Out of memory on a large period, a server that is away, a full disk, or values that a check
+                # cannot bear: readings go on being stored, and the health says so.
+                self.review_error = _told(error, "the review failed", before=self.review_error)
 
     async def _roll_up_again_and_again(self, stop: asyncio.Event) -> None:
         pause_s = _FIRST_REVIEWS_S[0]
         while await _pause(stop, pause_s):
             try:
                 pause_s = await self.rolling.step(self._store_own, self._analysing)
-            except QueryError as error:
-                self.rolling.failed(error)
+            except Exception as error:  # as with reviews
+                self.rolling.error = _told(error, "rolling up failed", before=self.rolling.error)
                 pause_s = _FIRST_REVIEWS_S[0]
 
     async def _tell_findings(self) -> None:
@@ -316,6 +322,19 @@ class Collector:
         self.reviewer.review(running, now)
         self.review_s = time.monotonic() - began
         self.last_review_ms = now
+
+
+def _told(error: Exception, what: str, *, before: str) -> str:
+    """What the health says of an error, which is logged. One that nobody expects is logged with its place,
+    once while it stays the same.
+    """
+    if isinstance(error, QueryError | StoreUnavailable | sqlite3.Error | OSError):
+        told = f"{what}: {error}"
+        log.error("%s", told)
+    else:
+        told = f"{what}: {type(error).__name__}: {error}"
+        log.error("%s", told, exc_info=None if told == before else error)
+    return told
 
 
 def _revision(plan: Plan) -> Revision:

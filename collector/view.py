@@ -97,9 +97,10 @@ class View:
             ),
             "store": Part(collector.intake.store_error == "", collector.intake.store_error or waiting),
             "review": Part(
-                collector.review_error == collector.rolling.error == "",
+                collector.review_error == collector.rolling.error == collector.now_error == "",
                 collector.review_error
                 or collector.rolling.error
+                or collector.now_error
                 or (f"{collector.review_s:.1f} s" if collector.reviews else "off"),
             ),
         }

@@ -84,6 +84,21 @@ def test_past_the_bytes_the_oldest_goes(tmp_path: Path) -> None:
     assert [head["readings"] for head in folder.newest(100)] == [31]
 
 
+def test_what_does_not_fit_on_the_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from collector.rejected import RejectedEntry, RejectedFolder\n"
+        "folder = RejectedFolder(Path(sys.argv[1]), max_bytes=10**6)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))\n"
+        "try: folder.save(RejectedEntry(0, 'a', 'e.1.x', 'r', 1, 5_000), b'x' * 5_000)\n"
+        "except OSError: sys.exit(5)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "rejected")], cwd=ROOT, check=False)
+    assert done.returncode == 5
+    assert files(tmp_path) == []
+
+
 def test_after_a_restart_the_bounds_and_the_order_still_hold(tmp_path: Path) -> None:
     first = folder_of(tmp_path, max_files=5)
     for n in range(5):
@@ -232,6 +247,18 @@ def test_a_file_that_is_garbled_is_begun_anew(tmp_path: Path, content: bytes) ->
     assert attempts.deaths("a") == 0
     attempts.begin(["a"])
     assert Attempts(path).deaths("a") == 1
+
+
+def test_a_record_that_cannot_be_written_accuses_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "attempts.json"
+    attempts = Attempts(path)
+    attempts.begin(["a"])
+    in_the_way = path.with_suffix(".new")
+    in_the_way.symlink_to("/dev/full")
+    attempts.end(["a"])
+    assert Attempts(path).deaths("a") == 0
+    attempts.begin(["b"])
+    assert Attempts(path).deaths("b") == 1
 
 
 def test_the_file_does_not_grow_for_ever(tmp_path: Path) -> None:
