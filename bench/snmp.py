@@ -21,7 +21,6 @@ import asyncio
 import json
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,7 +29,6 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,42 +36,14 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.snmp_devices import Responder
+from bench.snmp_fleet import fleet
 from bench.snmp_responder import addresses
-from tests.servers import ROOT, free_port, is_listening, wait_until
-from tests.snmp_servers import free_udp_port
+from tests.servers import free_port, is_listening, wait_until
 
 WALK = ("1.3.6.1.2.1.2.2", "1.3.6.1.2.1.31.1.1")
 GET = [f"1.3.6.1.2.1.2.2.1.{column}.{port}" for column in (8, 10, 14, 16, 20) for port in (1, 2, 3, 4)]
 _REPETITIONS = 30
-
-
-class Responder:
-    """The simulated devices, as a process."""
-
-    def __init__(self, devices: int, ports: int, *flags: str) -> None:
-        self.port = free_udp_port("127.7.1.1")
-        numbers = ["--devices", str(devices), "--ports", str(ports), "--port", str(self.port)]
-        self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / "bench" / "snmp_responder.py"), *numbers, *flags],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._line()
-
-    def stats(self) -> Any:
-        assert self._process.stdin is not None
-        self._process.stdin.write("stats\n")
-        self._process.stdin.flush()
-        return self._line()
-
-    def _line(self) -> Any:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
 
 
 class Measured(NamedTuple):
@@ -306,77 +276,6 @@ def show(found: Sequence[Measured]) -> None:
             ]
         cells = f"{one.varbinds:>9}{each:>13.2f}{ratios[0]:>8}{rate:>11.0f}{ratios[1]:>8}"
         print(f"  {one.name:<18}{cells}{one.cpu_s / one.devices * 1e3:>15.2f}", flush=True)
-
-
-# -- the fleet ---------------------------------------------------------------------------------------------
-
-
-def agent_yaml(folder: Path, hosts: Sequence[str], port: int, interval_s: int) -> str:
-    devices = "".join(f"      - {{address: {host}, port: {port}}}\n" for host in hosts)
-    return (
-        f"agent: {{name: bench, data: {folder}/outbox}}\n"
-        f"broker: {{host: 127.0.0.1, port: {free_port()}}}\n"
-        "inputs:\n"
-        f"  - input: snmp\n    interval: {interval_s}s\n    slow_interval: 5m\n"
-        f"    credentials: {{public: {{community: public}}}}\n    devices:\n{devices}"
-    )
-
-
-def fleet(options: argparse.Namespace) -> None:
-    responder = Responder(options.devices, options.ports, "--dead", "5", "--slow", "5")
-    hosts = addresses(options.devices)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        config = folder / "agent.yaml"
-        config.write_text(agent_yaml(folder, hosts, responder.port, options.interval))
-        argv = [sys.executable, "-m", "setpoint", "agent", "run", "--config", str(config)]
-        with (
-            (folder / "log").open("w") as log,
-            subprocess.Popen(argv, cwd=ROOT, stderr=log, stdout=log) as agent,
-        ):
-            try:
-                process = psutil.Process(agent.pid)
-                time.sleep(options.warm_up)
-                began_s, used = time.monotonic(), process.cpu_times()
-                highest = 0
-                while time.monotonic() - began_s < options.seconds:
-                    time.sleep(1)
-                    highest = max(highest, process.memory_info().rss)
-                now = process.cpu_times()
-                took_s, stats = time.monotonic() - began_s, responder.stats()
-                resident = process.memory_info().rss
-            finally:
-                agent.terminate()
-                responder.close()
-    cpu_s = now.user + now.system - used.user - used.system
-    print(
-        f"{options.devices} devices of {options.ports} ports every {options.interval} s, for {took_s:.0f} s"
-    )
-    print(
-        f"  {len(stats['dead'])} dead, {len(stats['slow'])} slow; {options.warm_up} s before are not counted"
-    )
-    memory = f"{resident / 2**20:.0f} MB resident, {highest / 2**20:.0f} MB at most"
-    print(f"  agent: {cpu_s / took_s:.1%} of a core, {memory}")
-    for title, group in (
-        ("healthy", set(hosts) - set(stats["dead"]) - set(stats["slow"])),
-        ("slow", set(stats["slow"])),
-        ("dead", set(stats["dead"])),
-    ):
-        report(title, group, stats["begun"], began_s, took_s, options.interval)
-
-
-def report(title: str, group: set[str], begun: Any, since_s: float, took_s: float, interval_s: int) -> None:
-    """How far apart polls began; on time is what is at most a tenth of the interval late."""
-    gaps, polls = [], 0
-    for host in group:
-        times = [at for at in begun.get(host, []) if at >= since_s]
-        polls += len(times)
-        gaps += [after - before for before, after in pairwise(times)]
-    on_time = sum(gap <= interval_s * 1.1 for gap in gaps) / (len(gaps) or 1)
-    wanted = len(group) * took_s / interval_s
-    spread = f"median {statistics.median(gaps):.2f} s, longest {max(gaps):.2f} s" if gaps else "none"
-    counted = f"{polls} polls of {wanted:.0f}, {on_time:.2%} on time"
-    print(f"  {title:<8}{len(group):>4} devices: {counted}, apart {spread}")
 
 
 def main() -> None:
