@@ -150,6 +150,8 @@ def lines(check: Check) -> list[str]:
         ("check_x -w @5:6", ["warning c at_least 5", "warning c at_most 6"]),
         ("check_x -w $ARG1$ -c foo", ["none: no number", "none: unreadable"]),
         ("check_x -w ~: -c @~:", ["none: never", "none: always"]),
+        ("check_x -w 1000000,2000000 -c 3", ["none: no number", "critical c above 3"]),
+        ("check_mrtgtraf -w 10,20", ["warning c[in] above 10", "warning c[out] above 20"]),
         ("check_x -w", ["none: unreadable"]),
         ("check_x", ["none: no number"]),
     ],

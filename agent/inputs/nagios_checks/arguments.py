@@ -23,6 +23,7 @@ _LISTED: Final[dict[str, tuple[str, ...]]] = {
     "check_ping": ("rta", "pl"),
     "check_icmp": ("rta", "pl"),
     "check_fping": ("rta", "pl"),
+    "check_mrtgtraf": ("in", "out"),
 }
 _ITEM_UNITS: Final = {"rta": "ms"}
 # These warn when less than this is free.

@@ -31,6 +31,8 @@ class _Level(NamedTuple):
     metric: str
     range: str
     minimum: str = ""
+    given: bool = False
+    """It stands in a command line."""
 
 
 def read_check(check: Check) -> list[Found]:
@@ -62,12 +64,16 @@ def _given(check: Check) -> Iterator[_Level]:
     name = check.command or program(check.line)
     for one in find_levels(check.line):
         inner = ",".join(part for part in (one.label, one.unit) if part)
-        yield _Level(one.severity, f"{name}[{inner}]" if inner else name, one.range)
+        yield _Level(one.severity, f"{name}[{inner}]" if inner else name, one.range, given=True)
 
 
 def _thresholds(check: Check, level: _Level) -> list[Found]:
     if "$" in level.range:
         why = f"{level.range} has no value here"
+        return [NoThreshold(check.name, "no number", why, level.severity, check.enabled)]
+    # Performance data may have the comma of a language in its numbers. A plugin takes it for a list.
+    if level.given and "," in level.range:
+        why = f'of the levels "{level.range}" it is not known what each is of'
         return [NoThreshold(check.name, "no number", why, level.severity, check.enabled)]
     try:
         span = parse_range(level.range)
