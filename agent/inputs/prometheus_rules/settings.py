@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from agent.inputs.thresholds.access import AccessSettings
 
 
@@ -15,17 +13,7 @@ class PrometheusRulesSettings(AccessSettings, kw_only=True, tag="prometheus_rule
     """
 
     source: str = "prometheus"
-    url: str | None = None
-    files: list[str] = msgspec.field(default_factory=list)
     severity_label: str = "severity"
 
     def problems(self) -> Sequence[tuple[str, str]]:
-        found = self.access_problems(self.url)
-        if not self.source.strip():
-            found.append(("source", 'is empty; expected a name such as "prometheus"'))
-        if (self.url is None) == (not self.files):
-            found.append(("", "expected either url or files"))
-        for index, pattern in enumerate(self.files):
-            if not pattern.strip():
-                found.append((f"files[{index}]", 'is empty; expected one such as "/etc/prometheus/*.yml"'))
-        return found
+        return self.access_problems(name="prometheus", pattern="/etc/prometheus/*.yml")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from agent.inputs.thresholds.access import AccessSettings
 
 
@@ -15,18 +13,9 @@ class ZabbixTriggersSettings(AccessSettings, kw_only=True, tag="zabbix_triggers"
     """
 
     source: str = "zabbix"
-    url: str | None = None
-    files: list[str] = msgspec.field(default_factory=list)
 
     def problems(self) -> Sequence[tuple[str, str]]:
-        found = self.access_problems(self.url)
-        if not self.source.strip():
-            found.append(("source", 'is empty; expected a name such as "zabbix"'))
-        if (self.url is None) == (not self.files):
-            found.append(("", "expected either url or files"))
+        found = self.access_problems(name="zabbix", pattern="/srv/templates/*.yaml")
         if self.url is not None and self.token is None and self.username is None:
             found.append(("token", "is missing: Zabbix answers nobody without one, or username and password"))
-        for index, pattern in enumerate(self.files):
-            if not pattern.strip():
-                found.append((f"files[{index}]", 'is empty; expected one such as "/srv/templates/*.yaml"'))
         return found
