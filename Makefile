@@ -9,7 +9,7 @@ up: $(VENV)/.collector
 	$(BIN)/setpoint up
 
 test: $(VENV)/.dev servers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

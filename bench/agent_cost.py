@@ -35,7 +35,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from setpoint.ack import Ack, encode_ack
 from setpoint.batch_header import parse_header, split_header
 from setpoint.topics import Topic, parse_topic, subscription
-from tests.servers import Mosquitto, free_port, is_listening, wait_until
+from tests.ports import free_port
+from tests.servers import Mosquitto, is_listening, wait_until
 
 ROOT = Path(__file__).parents[1]
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin"

@@ -39,7 +39,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.snmp_devices import Responder
 from bench.snmp_fleet import fleet
 from bench.snmp_responder import addresses
-from tests.servers import free_port, is_listening, wait_until
+from tests.ports import free_port
+from tests.servers import is_listening, wait_until
 
 WALK = ("1.3.6.1.2.1.2.2", "1.3.6.1.2.1.31.1.1")
 GET = [f"1.3.6.1.2.1.2.2.1.{column}.{port}" for column in (8, 10, 14, 16, 20) for port in (1, 2, 3, 4)]

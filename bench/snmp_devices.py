@@ -7,8 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+from tests.ports import free_udp_port
 from tests.servers import ROOT
-from tests.snmp_servers import free_udp_port
 
 
 class Responder:

@@ -17,7 +17,8 @@ import psutil
 
 from bench.snmp_devices import Responder
 from bench.snmp_responder import addresses
-from tests.servers import ROOT, free_port
+from tests.ports import free_port
+from tests.servers import ROOT
 
 
 def agent_yaml(folder: Path, hosts: Sequence[str], port: int, interval_s: int) -> str:

@@ -19,6 +19,7 @@ import pytest
 
 from collector.broker.access import Role
 from collector.broker.credentials import add, remove
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 _SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
@@ -33,13 +34,6 @@ def require(program: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{program} is not installed, and with CI=true nothing is skipped")
     pytest.skip(f"{program} is not installed")
-
-
-def free_port() -> int:
-    """A loopback TCP port that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def is_listening(host: str, port: int) -> bool:

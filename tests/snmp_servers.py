@@ -15,6 +15,7 @@ from typing import Self
 from agent.inputs.snmp.credentials import Auth, Credentials, Priv
 from setpoint.units import Secret
 from tests.misbehaving_snmp import GET, NULL, integer, octets, tlv, varbinds
+from tests.ports import free_udp_port
 from tests.servers import ServerProcess, require
 
 # Setpoint's name and net-snmp's.
@@ -38,13 +39,6 @@ COMMUNITY = "public"
 # Below it snmpd has nine texts of 900 bytes, together more than fits into an SNMPv3 answer.
 LONG = "1.3.6.1.4.1.99999.1"
 PASSWORD = "correct horse"
-
-
-def free_udp_port(host: str = "127.0.0.1") -> int:
-    """A loopback UDP port that was free a moment ago."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def by_community(version: str = "v2c", community: str = COMMUNITY) -> Credentials:

@@ -7,7 +7,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from tests.servers import ServerProcess, free_port, require, wait_until
+from tests.ports import free_port
+from tests.servers import ServerProcess, require, wait_until
 
 _INFLUXD = """
 reporting-disabled = true

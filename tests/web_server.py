@@ -14,7 +14,7 @@ from typing import Any
 from collector.web.app import build_app
 from collector.web.server import serve
 from collector.web.view import CollectorView
-from tests.servers import free_port
+from tests.ports import free_port
 
 
 @dataclass

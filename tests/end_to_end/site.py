@@ -11,7 +11,8 @@ from typing import Any
 
 import duckdb
 
-from tests.servers import ROOT, Broker, Login, ServerProcess, free_port
+from tests.ports import free_port
+from tests.servers import ROOT, Broker, Login, ServerProcess
 
 PLAN = """\
 plan: Test

@@ -19,7 +19,8 @@ import pytest
 
 from setpoint.__main__ import main
 from tests.end_to_end.site import CollectorProcess, NumberedAgent, numbers_by_count, write_collector
-from tests.servers import ROOT, Login, Mosquitto, free_port, wait_until
+from tests.ports import free_port
+from tests.servers import ROOT, Login, Mosquitto, wait_until
 
 NOBODY = Login(None, None)
 

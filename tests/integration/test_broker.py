@@ -21,16 +21,8 @@ import pytest
 from collector.broker.credentials import rotate
 from collector.broker.process import BrokerStartError, start_broker
 from collector.broker.settings import EmbeddedBrokerSettings
-from tests.servers import (
-    ROOT,
-    Broker,
-    EmbeddedBroker,
-    Login,
-    connack,
-    free_port,
-    is_listening,
-    wait_until,
-)
+from tests.ports import free_port
+from tests.servers import ROOT, Broker, EmbeddedBroker, Login, connack, is_listening, wait_until
 
 Messages = list[tuple[str, bytes]]
 _REFUSED = 128

@@ -16,7 +16,7 @@ from collector.exports.comma_separated import findings_csv
 from collector.exports.json_text import findings_json
 from setpoint.__main__ import main
 from tests.fake_view import FakeView, findings
-from tests.servers import free_port
+from tests.ports import free_port
 from tests.web_server import WebServer, web_server
 
 

@@ -19,7 +19,8 @@ from agent.inputs.nagios_checks.settings import NagiosChecksSettings
 from agent.inputs.thresholds.client import CannotRead
 from setpoint.reading import Point
 from setpoint.units import Duration, Secret
-from tests.servers import ServerProcess, free_port, require
+from tests.ports import free_port
+from tests.servers import ServerProcess, require
 
 ICINGA = shutil.which("icinga2", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/lib/icinga2/sbin")
 

@@ -15,7 +15,7 @@ from agent.inputs.net_response.input import NetResponseInput
 from agent.inputs.net_response.settings import NetResponseSettings, parse_address
 from setpoint.reading import Point
 from setpoint.units import Duration
-from tests.servers import free_port
+from tests.ports import free_port
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -26,7 +26,8 @@ from agent.inputs.zabbix_triggers.input import ZabbixTriggersInput
 from agent.inputs.zabbix_triggers.settings import ZabbixTriggersSettings
 from setpoint.reading import Point
 from setpoint.units import Duration, Secret, Size
-from tests.servers import ROOT, ServerProcess, free_port, require
+from tests.ports import free_port
+from tests.servers import ROOT, ServerProcess, require
 from tests.store_servers import answers_200
 from tests.unit.test_inputs_grafana_alerts import LAST, A, judge, rule, step
 

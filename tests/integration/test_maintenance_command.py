@@ -14,7 +14,7 @@ import pytest
 from collector.register import Register
 from setpoint.__main__ import main
 from tests.fake_view import HOUR, NOW_MS, FakeView
-from tests.servers import free_port
+from tests.ports import free_port
 from tests.web_server import WebServer, web_server
 
 

@@ -21,7 +21,8 @@ import pytest
 from agent.run import run_agent
 from agent.settings import AgentSettings, load_settings
 from setpoint.__main__ import main
-from tests.servers import ROOT, Login, ServerProcess, connack, free_port, is_listening, require, wait_until
+from tests.ports import free_port
+from tests.servers import ROOT, Login, ServerProcess, connack, is_listening, require, wait_until
 
 _SHIPPED = ROOT / "config" / "mosquitto"
 _INSTALLED = "/etc/mosquitto/setpoint"

@@ -17,7 +17,7 @@ from setpoint.limits import Comparison
 from setpoint.plan_load import parse_plan
 from tests.fake_view import FakeView
 from tests.integration.test_second_look import DAY, MINUTE, PER_DAY, START, WINDOW, Site, daily
-from tests.servers import free_port
+from tests.ports import free_port
 from tests.web_server import WebServer, web_server
 
 PLAN = """

@@ -21,9 +21,10 @@ from setpoint.reading import Point
 from setpoint.units import Duration, Secret
 from tests import misbehaving_snmp as snmp
 from tests.misbehaving_snmp import Answer, MisbehavingAgent, Request, Table, honest
+from tests.ports import free_udp_port
 from tests.servers import ROOT
 from tests.simulated_switch import UPTIME, switch
-from tests.snmp_servers import Snmpd, free_udp_port
+from tests.snmp_servers import Snmpd
 
 T = TypeVar("T")
 SOON_S = 30

@@ -33,6 +33,7 @@ from agent.inputs.snmp.session import (
 )
 from tests import misbehaving_snmp as snmp
 from tests.misbehaving_snmp import Answer, MisbehavingAgent, Request, Table
+from tests.ports import free_udp_port
 from tests.snmp_servers import (
     AUTH,
     LONG,
@@ -42,7 +43,6 @@ from tests.snmp_servers import (
     Snmpsim,
     by_community,
     by_user,
-    free_udp_port,
     write_recording,
 )
 

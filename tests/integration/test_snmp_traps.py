@@ -24,8 +24,9 @@ from agent.inputs.snmp_traps.settings import SnmpTrapsSettings
 from setpoint.line_protocol import encode
 from setpoint.reading import IDENTITY, Point
 from tests.misbehaving_snmp import integer, mutated, octets, oid, timeticks, tlv, varbinds
+from tests.ports import free_udp_port
 from tests.servers import require
-from tests.snmp_servers import AUTH, PRIV, by_community, by_user, free_udp_port
+from tests.snmp_servers import AUTH, PRIV, by_community, by_user
 
 LINK_DOWN = "1.3.6.1.6.3.1.1.5.3"
 IF_INDEX, IF_NAME = "1.3.6.1.2.1.2.2.1.1.3", "1.3.6.1.2.1.31.1.1.1.1.3"

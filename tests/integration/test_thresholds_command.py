@@ -18,7 +18,7 @@ from setpoint.__main__ import main
 from setpoint.line_protocol import encode
 from setpoint.plan_load import parse_plan
 from tests.fake_view import FakeView
-from tests.servers import free_port
+from tests.ports import free_port
 from tests.store_site import Site
 from tests.unit.test_thresholds_report import FOUND, report
 from tests.unit.threshold_factory import found

@@ -22,7 +22,8 @@ from collector.web.app import build_app
 from collector.web.server import CannotListen, serve
 from collector.web.view import MetricValue, Part, SampleQuery, SeriesQuery
 from tests.fake_view import FORMULA, HOSTILE, HOUR, NOW_MS, FakeView
-from tests.servers import ROOT, dump_dom, free_port, wait_until
+from tests.ports import free_port
+from tests.servers import ROOT, dump_dom, wait_until
 from tests.web_server import WebServer, web_server
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
