@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from collector.sqlite_file import CannotOpen, open_sqlite
 from setpoint.finding import Finding, State, Verdict
 from setpoint.maintenance import Announced
 
@@ -72,31 +73,11 @@ class Register:
     """A SQLite file. Opening it may raise RegisterError; its methods may be called from any thread."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            self._open(path)
-        except sqlite3.Error as error:
-            self._db.close()
-            raise RegisterError(f"{path} cannot be opened: {error}") from None
-        except RegisterError:
-            self._db.close()
-            raise
-
-    def _open(self, path: Path) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(_MIGRATIONS):
-            raise RegisterError(
-                f"{path} has schema version {version}, and this program knows none above {len(_MIGRATIONS)}; "
-                "install the version that wrote it, or a newer one"
-            )
-        for number in range(version, len(_MIGRATIONS)):
-            self._db.executescript(
-                f"BEGIN; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
-            )
+            self._db = open_sqlite(path, _MIGRATIONS)
+        except CannotOpen as error:
+            raise RegisterError(str(error)) from None
 
     # -- plan revisions ----------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 import zstandard
 
+from collector.sqlite_file import CannotOpen, open_sqlite
 from collector.store.base import Metric
 from setpoint.reading import Subject
 
@@ -87,40 +88,23 @@ class RollupFile:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._writing, self._reading = threading.Lock(), threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            self._open(path)
+            self._db = open_sqlite(path, _MIGRATIONS, page_bytes=_PAGE_BYTES)
+        except CannotOpen as error:
+            raise RollupFileError(str(error)) from None
+        try:
             # Reviews read what was committed, and hold up nobody who writes.
             self._read = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._load_subjects()
         except sqlite3.Error as error:
             self._db.close()
             raise RollupFileError(f"{path} cannot be opened: {error}") from None
-        except RollupFileError:
-            self._db.close()
-            raise
 
     def _load_subjects(self) -> None:
         rows = self._db.execute("SELECT number, subject FROM subjects").fetchall()
         self._subjects = {number: _subject(text) for number, text in rows}
         self._numbers = {subject: number for number, subject in self._subjects.items()}
-
-    def _open(self, path: Path) -> None:
-        self._db.execute(f"PRAGMA page_size={_PAGE_BYTES}")
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(_MIGRATIONS):
-            raise RollupFileError(
-                f"{path} has schema version {version}, and this program knows none above {len(_MIGRATIONS)}; "
-                "install the version that wrote it, or a newer one"
-            )
-        for number in range(version, len(_MIGRATIONS)):
-            self._db.executescript(
-                f"BEGIN; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
-            )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
