@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from collector.analysis.replay import History, Runs, Values, episodes, runs
+from collector.analysis.usual import usual_reaches
 from collector.analysis.windows import Levels
 from setpoint.limits import Comparison
 
@@ -39,8 +39,6 @@ _HOLDS_MS: Final = tuple(
 _EACH: Final = 100
 """So many levels are tried among the values of the top hundredth, and among those below it."""
 _LISTED: Final = 20
-_NORMAL: Final = 1.4826
-"""The median distance from the median, times this, is the standard deviation of a normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +150,7 @@ def _best(history: History, zone_ms: int) -> _Candidate:
 
 def _candidates(history: History, zone_ms: int) -> Iterator[_Candidate]:
     """One per ``for``, the shortest first: the lowest level that comes into question with it."""
-    reaches = {
-        hold: reach
-        for hold in (0, *_holds(history.every_ms))
-        if (reach := _usual_reach(history, hold, zone_ms)) is not None
-    }
+    reaches = usual_reaches(history, (0, *_holds(history.every_ms)), zone_ms)
     tried = _levels(history.value, min(usual for usual, _ in reaches.values()))
     lengths = [each[:, 1] - each[:, 0] for each in (runs(history, Levels(high=level)) for level in tried)]
     most_ms = _MOST_SHARE * history.measured_ms
@@ -198,64 +192,6 @@ def _spaced(values: Values) -> Values:
     if len(values) <= _EACH:
         return values
     return values[np.unique(np.linspace(0, len(values) - 1, _EACH).round().astype(np.int64))]
-
-
-def _usual_reach(history: History, hold_ms: int, zone_ms: int) -> tuple[float, float] | None:
-    """What a usual day reaches for as long as ``hold_ms``, and by how much days differ in that; None when
-    nothing was measured for so long without interruption.
-
-    A day's reach is the highest value that was held without interruption. The usual one is the median of the
-    days, taken for each weekday where there are four of each (else for working days and weekends), of which
-    the highest counts; so what happens every night, or every Sunday, is usual. Anomalies on fewer than half
-    of the days change neither of the two much.
-    """
-    held = _held(history, hold_ms)
-    reached = np.isfinite(held)
-    day = (history.begins + zone_ms) // _DAY_MS
-    days, first = np.unique(day[reached], return_index=True)
-    if not len(days):
-        return None
-    reach = np.maximum.reduceat(held[reached], first)
-    weekday = (days + 3) % 7  # 1 January 1970 was a Thursday; Monday is 0
-    kind = weekday if len(days) >= 28 else weekday // 5
-    usual, off = -math.inf, np.empty(len(days))
-    for each in np.unique(kind):
-        of_kind = kind == each
-        middle = float(np.median(reach[of_kind]))
-        off[of_kind] = np.abs(reach[of_kind] - middle)
-        usual = max(usual, middle)
-    # Where days hardly differ at all, a hundredth of what a day goes through is no difference either.
-    spread = max(_NORMAL * float(np.median(off)), 0.01 * (usual - float(np.median(history.value))))
-    return usual, spread or 0.01 * float(np.ptp(history.value))
-
-
-def _held(history: History, hold_ms: int) -> Values:
-    """For each stretch the highest level that was held for ``hold_ms`` up to its end; -inf where no
-    unbroken time is that long.
-    """
-    begins, ends, value = history.begins, history.ends, history.value
-    if hold_ms == 0:
-        return value
-    broken = np.append(True, begins[1:] != ends[:-1])
-    run_start = np.maximum.accumulate(np.where(broken, np.arange(len(value)), 0))
-    # The stretch that the time `hold_ms` before this one's end lies in.
-    first = np.searchsorted(ends, ends - hold_ms, side="right")
-    return np.where(first >= run_start, _lowest(value, first), -np.inf)
-
-
-def _lowest(value: Values, first: npt.NDArray[np.int64]) -> Values:
-    """The lowest of value[first[n]:n + 1], for each n; by doubling, after J. L. Bentley's sparse tables."""
-    n = np.arange(len(value))
-    longest = n - first + 1
-    found = np.full(len(value), np.inf)
-    table, size = value.copy(), 1
-    while size <= int(longest.max(initial=0)):
-        here = (longest >= size) & (longest < 2 * size)
-        # table[m] is the lowest of value[m - size + 1 : m + 1].
-        found[here] = np.minimum(table[n[here]], table[first[here] + size - 1])
-        table = np.append(table[:size], np.minimum(table[size:], table[:-size]))
-        size *= 2
-    return found
 
 
 def _roundest(low: float, high: float) -> float:
