@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import re
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from collector.series import FieldType, SeriesTable
+from collector.store.authorization import authorization
 from collector.store.base import (
     Asked,
     Batch,
@@ -67,7 +67,7 @@ class InfluxDBStore:
         wanted = None if settings.generation == "auto" else settings.generation
         self._reader = HttpReader(settings.url, {}, settings.timeout.seconds, settings.ca)
         self.server = detect(self._reader, wanted)
-        headers = _authorization(settings)
+        headers = authorization("Token", settings.token, settings.username, settings.password)
         self._reader = HttpReader(settings.url, headers, settings.timeout.seconds, settings.ca)
         target = Target(settings.database, settings.organization, int(settings.retention.seconds))
         prepare(self._reader, self.server, target)
@@ -187,16 +187,6 @@ class InfluxDBStore:
         """Lets go of the connections. Not to be called in the event loop that writes."""
         self._client.close()
         self._reader.close()
-
-
-def _authorization(settings: InfluxDBSettings) -> dict[str, str]:
-    if settings.token:
-        return {"Authorization": f"Token {settings.token.reveal()}"}
-    if settings.username:
-        password = settings.password.reveal() if settings.password else ""
-        pair = base64.b64encode(f"{settings.username}:{password}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}
-    return {}
 
 
 def _write_endpoint(server: Server, target: Target) -> tuple[str, dict[str, str]]:

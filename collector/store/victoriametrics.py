@@ -7,12 +7,12 @@ A field becomes the metric ``<measurement>_<field>``. Where that name is to be t
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import time
 from collections.abc import Iterator, Sequence
 
 from collector.series import SeriesTable
+from collector.store.authorization import authorization
 from collector.store.base import (
     Asked,
     Batch,
@@ -47,7 +47,7 @@ class VictoriaMetricsStore:
         self._series = series
         self._spill = spill
         timeout_s, ca = settings.timeout.seconds, settings.ca
-        headers = _authorization(settings)
+        headers = authorization("Bearer", settings.token, settings.username, settings.password)
         self._reader = HttpReader(settings.url, headers, timeout_s, ca)
         self._storages = [
             HttpReader(url, headers if url == settings.url else {}, timeout_s, ca)
@@ -169,13 +169,3 @@ class VictoriaMetricsStore:
 
 def _fit(batches: Sequence[Batch], refused: list[RefusedLine]) -> list[Part]:
     return [fit_numbers(Part(batch, batch.lines), refused) for batch in batches]
-
-
-def _authorization(settings: VictoriaMetricsSettings) -> dict[str, str]:
-    if settings.token:
-        return {"Authorization": f"Bearer {settings.token.reveal()}"}
-    if settings.username:
-        password = settings.password.reveal() if settings.password else ""
-        pair = base64.b64encode(f"{settings.username}:{password}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}
-    return {}
