@@ -12,7 +12,7 @@ from collector.planned_subjects import PlannedSubject
 from collector.point_statistics import metrics_of, raw_statistics, reach_ms
 from collector.rollups.file import DAY_MS, HOUR_MS, Kept, RollupFile
 from collector.rollups.late import LateSamples
-from collector.rollups.slots import affected_hours, asked_of, asked_of_whole, clipped
+from collector.rollups.slots import Questions, affected_hours, clipped
 from collector.store.base import Store
 from setpoint.plan import PlanPoint
 from setpoint.reading import Subject
@@ -115,6 +115,7 @@ class _Kept:
         """The window cut into what is kept, and windows for what is not."""
         found: list[_Piece] = []
         days = self._file.days(self._point, subject, window.start_ms - DAY_MS, self._done_ms)
+        asked = Questions(window)
         t = window.start_ms
         while t < window.end_ms:
             day_ms, hour_ms = t - t % DAY_MS, t - t % HOUR_MS
@@ -123,7 +124,7 @@ class _Kept:
                 day is not None
                 and end_ms <= window.end_ms
                 and day_ms not in self._late_days
-                and day.asked == _asked_from(window, t, day_ms, end_ms)
+                and day.asked == asked.of(t, end_ms, day_ms)
             ):
                 found.append(decode_rollup(day.rollup))
                 t = end_ms
@@ -132,7 +133,7 @@ class _Kept:
             kept = None
             if hour_ms + HOUR_MS <= self._done_ms and hour_ms not in self._late:
                 kept = self._hours_of(day_ms).get(subject, {}).get(hour_ms)
-            if kept is not None and kept.asked == _asked_from(window, t, hour_ms, end_ms):
+            if kept is not None and kept.asked == asked.of(t, end_ms, hour_ms):
                 found.append(decode_rollup(kept.rollup))
                 t = end_ms
                 continue
@@ -153,7 +154,7 @@ class _Kept:
         kept = self._hours_of(hour_ms - hour_ms % DAY_MS).get(subject, {}).get(hour_ms)
         if kept is None:
             return [time]
-        asked = asked_of(slot, hour_ms)
+        asked = Questions(slot).of(slot.start_ms, slot.end_ms, hour_ms)
         if hour_ms >= raw_from_ms and time == (hour_ms, hour_ms + HOUR_MS) and kept.asked != asked:
             self.stale.add((hour_ms, asked))
         rollup = decode_rollup(kept.rollup)
@@ -170,10 +171,3 @@ class _Kept:
         if day_ms not in self._hours:
             self._hours[day_ms] = self._file.hours(self._point, day_ms, day_ms + DAY_MS)
         return self._hours[day_ms]
-
-
-def _asked_from(window: SubjectWindow, t: int, slot_ms: int, end_ms: int) -> int:
-    """What is asked of the window between ``t``, in the slot that begins at ``slot_ms``, and ``end_ms``."""
-    if window.spans is None:
-        return asked_of_whole(window, t - slot_ms, end_ms - slot_ms)
-    return asked_of(clipped(window, t, end_ms), slot_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
@@ -29,14 +30,39 @@ def asked_of(window: SubjectWindow, slot_ms: int) -> int:
     spans = window.spans
     start_ms, end_ms = window.start_ms - slot_ms, window.end_ms - slot_ms
     if spans is None or spans == ((window.start_ms, window.end_ms),):
-        return asked_of_whole(window, start_ms, end_ms)
+        return _whole(_conditions_of(window), start_ms, end_ms)
     borders = [start_ms, end_ms, *(border - slot_ms for span in spans for border in span), -1]
     return zlib.crc32(struct.pack(f"<{len(borders)}q", *borders), _conditions_of(window))
 
 
-def asked_of_whole(window: SubjectWindow, start_ms: int, end_ms: int) -> int:
-    """The number of a part that is judged throughout; both times from the beginning of its hour or day on."""
-    return zlib.crc32(struct.pack("<2q", start_ms, end_ms), _conditions_of(window))
+class Questions:
+    """What is asked of the parts of one window, as numbers."""
+
+    def __init__(self, window: SubjectWindow) -> None:
+        self._window = window
+        self._conditions = _conditions_of(window)
+        self._spans = window.spans
+        self._whole = window.spans is None or window.spans == ((window.start_ms, window.end_ms),)
+
+    def of(self, start_ms: int, end_ms: int, slot_ms: int) -> int:
+        """The number of the part [start_ms, end_ms), as ``asked_of`` has it."""
+        if self._whole or self._is_inside(start_ms, end_ms):
+            return _whole(self._conditions, start_ms - slot_ms, end_ms - slot_ms)
+        return asked_of(clipped(self._window, start_ms, end_ms), slot_ms)
+
+    def _is_inside(self, start_ms: int, end_ms: int) -> bool:
+        spans = self._spans or ()
+        after = bisect_right(spans, start_ms, key=_begins)
+        return after > 0 and spans[after - 1][1] >= end_ms
+
+
+def _begins(span: tuple[int, int]) -> int:
+    return span[0]
+
+
+@lru_cache(maxsize=4096)
+def _whole(conditions: int, start_ms: int, end_ms: int) -> int:
+    return zlib.crc32(struct.pack("<2q", start_ms, end_ms), conditions)
 
 
 def _conditions_of(window: SubjectWindow) -> int:
