@@ -38,6 +38,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS batch_id ON batches (epoch, sequence);
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 
+_INCREMENTAL = 2
 # As in a batch's header: what is longer is none of ours, and does not fit into a column of 64 bits.
 _LONGEST_SEQUENCE = 18
 # A wall clock that moved this much against the monotonic one was stepped; slewing is far slower.
@@ -137,6 +138,8 @@ class Outbox:
                 if not _disk_full(error):
                     raise
                 self._free_ballast()
+                # Its lock would shut out the next one.
+                self.close()
                 self._connect()
         except sqlite3.Error as error:
             if "locked" in str(error):
@@ -158,7 +161,9 @@ class Outbox:
         # Exclusive: one process owns the file, and the lock says so on every platform.
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         # So that the file can be made smaller again, a piece at a time; it must be said before any table is.
-        self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        # Saying it again would write, for which a full disk has no room.
+        if self._db.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
+            self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA wal_autocheckpoint=64")
@@ -169,13 +174,23 @@ class Outbox:
         self._db.executescript(_SCHEMA)
 
     def bind(self, owner: Owner) -> None:
-        """Makes the outbox this agent's. OutboxError when it still holds another's batches."""
+        """Makes the outbox this agent's. OutboxError when it still holds another's batches, or when nothing
+        can be written.
+        """
         values = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
-        if self._batches and "agent" in values:
-            held = Owner(values["site"], values["agent"], values["machine"])
+        held = Owner(values["site"], values["agent"], values["machine"]) if "agent" in values else None
+        if held == owner:
+            return  # on a full disk, too
+        if self._batches and held is not None:
             same_machine = not held.machine or not owner.machine or held.machine == owner.machine
             if held[:2] != owner[:2] or not same_machine:
                 raise OutboxError(_foreign(self._path, self._batches, held, owner))
+        try:
+            self._with_room(lambda: self._write_owner(owner), needed=0)
+        except sqlite3.Error as error:
+            raise OutboxError(f"{self._path} cannot be written: {error}") from None
+
+    def _write_owner(self, owner: Owner) -> None:
         with self._transaction() as db:
             db.executemany(
                 "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -324,10 +339,17 @@ class Outbox:
 
     def remove(self, acked: Mapping[str, int]) -> list[int]:
         """Deletes acked batches, given as id and how many of its readings were refused; returns the ``n``
-        of those that were there.
+        of those that were there. On a disk where nothing can even be deleted that is none: they will be
+        sent, and acked, again.
         """
         with self._lock:
-            removed = self._with_room(lambda: self._delete(acked), needed=0)
+            try:
+                removed = self._with_room(lambda: self._delete(acked), needed=0)
+            except sqlite3.OperationalError as error:
+                if not _disk_full(error):
+                    raise
+                log.error("outbox: the disk is so full that nothing can even be deleted: %s", error)
+                return []
             self._batches -= len(removed)
             self._bytes -= sum(size for _, size in removed)
             self._reserve_ballast()

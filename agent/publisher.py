@@ -8,6 +8,7 @@ ack latency.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -176,10 +177,10 @@ class Publisher:
                     task = asyncio.create_task(self._publish(client, batch))
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
-            try:
-                await asyncio.wait_for(self._wake.wait(), patience)
-            except TimeoutError:
-                continue
+            # Not wait_for(): Python 3.11's forgets that it was cancelled when it is woken in the same moment.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._wake.wait()
 
     async def _publish(self, client: aiomqtt.Client, batch: Queued) -> None:
         header = encode_header(batch.epoch, batch.sequence, batch.hash, batch.low, time.time_ns())

@@ -26,6 +26,17 @@ def opened(folder: Path) -> Outbox:
     return outbox
 
 
+def fill(disk: Path) -> Path:
+    """Fills the disk to its last byte; the file that does."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (4096, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * size)
+    return filler
+
+
 def test_on_a_full_disk_the_oldest_go_and_the_newest_stay(small_disk: Path) -> None:
     outbox = opened(small_disk)
     body = os.urandom(40_000)
@@ -46,10 +57,7 @@ def test_a_disk_that_others_filled_still_takes_acks_and_then_batches(small_disk:
     body = os.urandom(40_000)
     for _ in range(15):
         outbox.append(body, 1)
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"x" * 4096)
+    filler = fill(small_disk)
     ids = {b.id: 0 for b in outbox.next_batches(10, 0)}
     assert len(outbox.remove(ids)) == 10
     for _ in range(40):
@@ -62,3 +70,19 @@ def test_a_disk_that_others_filled_still_takes_acks_and_then_batches(small_disk:
         assert outbox.append(body, 1)
     assert outbox.depth().dropped_readings == before
     assert (small_disk / "outbox.ballast").stat().st_size == 512 * 1024
+
+
+def test_on_a_disk_without_a_byte_and_without_ballast_it_waits(small_disk: Path) -> None:
+    outbox = opened(small_disk)
+    for _ in range(3):
+        outbox.append(b"x", 1)
+    outbox.close()
+    (small_disk / "outbox.ballast").unlink()
+    filler = fill(small_disk)
+    again = opened(small_disk)
+    ids = {batch.id: 0 for batch in again.next_batches(10, 0)}
+    assert len(ids) == 3
+    assert again.remove(ids) == []
+    filler.unlink()
+    assert len(again.remove(ids)) == 3
+    again.close()
