@@ -12,6 +12,7 @@ from collector.backup import pack
 from collector.linked import linked
 from collector.now import NowRow
 from collector.plan_try import PlanTry, Tried, TryQuery
+from collector.rollups.progress import RollupProgress
 from collector.self_metrics import self_values
 from collector.settings import CollectorSettings
 from collector.store.base import Metric, StoreUnavailable
@@ -183,6 +184,9 @@ class View:
         metric = Metric(query.measurement, query.field)
         with self._collector.store.train(metric, wanted, query.start_ms, query.end_ms) as train:
             return samples_of(train, query.start_ms, query.end_ms, query.limit)
+
+    async def rollups(self) -> RollupProgress:
+        return await asyncio.to_thread(self._collector.rolling.progress)
 
     def replay(self, query: TryQuery) -> Tried:
         return self._try.replay(query)

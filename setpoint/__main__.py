@@ -16,9 +16,10 @@ COMMANDS = (
     ("agent", "setpoint.commands.agent", "measure this host: run, check, once, drain, discard"),
     ("snmp", "setpoint.commands.snmp", "look at devices over SNMP: identify, walk, discover"),
     ("collector", "setpoint.commands.collector", "receive, store and review: run, check"),
-    ("plan", "setpoint.commands.plan", "check the plan"),
+    ("plan", "setpoint.commands.plan", "check the plan, try other thresholds: check, try"),
     ("findings", "setpoint.commands.findings", "list, show and export findings"),
     ("thresholds", "setpoint.commands.thresholds", "thresholds configured elsewhere: list, stats"),
+    ("rollup", "setpoint.commands.rollup", "how far hours are rolled up"),
     ("maintenance", "setpoint.commands.maintenance", "planned downtime of hosts: add, list, end"),
     ("agents", "setpoint.commands.agents", "let agents in and out: add, list, rotate, remove"),
     (

@@ -13,6 +13,7 @@ import msgspec
 from collector.agents import AgentState
 from collector.now import NowRow
 from collector.plan_try import Replayed, Tried, TriedSubject, TryQuery, UnknownPoint
+from collector.rollups.progress import RollupProgress
 from collector.thresholds.report import ThresholdReport
 from collector.watched import STATES
 from collector.web.view import (
@@ -251,7 +252,7 @@ def plan() -> PlanSummary:
 
 class FakeView:
     """Answers from lists that a test may change. ``broken`` is raised by everything that is awaited;
-    samples take ``samples_take_s``.
+    samples take ``samples_take_s``. Of ``rollup_progress`` each answer takes the first, and the last stays.
     """
 
     def __init__(self) -> None:
@@ -263,6 +264,7 @@ class FakeView:
         self.started_ms = NOW_MS - 26 * HOUR
         self.now_ms = NOW_MS
         self.threshold_report: ThresholdReport | None = None
+        self.rollup_progress = [RollupProgress(hours_left=0, late_hours=0, points=[])]
         self.all_agents = agents()
         self.rows = now_rows()
         self.all_findings = findings()
@@ -335,6 +337,10 @@ class FakeView:
 
     def thresholds(self) -> ThresholdReport | None:
         return self.threshold_report
+
+    async def rollups(self) -> RollupProgress:
+        self._fail()
+        return self.rollup_progress.pop(0) if len(self.rollup_progress) > 1 else self.rollup_progress[0]
 
     async def samples(self, query: SampleQuery) -> Samples:
         self._fail()

@@ -144,6 +144,21 @@ class RollupFile:
             row = self._read.execute("SELECT max(done_ms) FROM points").fetchone()
         return int(row[0] or 0)
 
+    def oldest_ms(self, point: int) -> int | None:
+        """The start of the oldest hour, or closed day, that the point has a rollup of."""
+        with self._reading:
+            row = self._read.execute(
+                "SELECT min(oldest) FROM (SELECT min(hour) AS oldest FROM hours WHERE point = ? "
+                "UNION ALL SELECT min(day) FROM hours_of_days WHERE point = ?)",
+                (point, point),
+            ).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def late_hours(self) -> int:
+        """Of how many hours of metrics samples came late that are not in the rollups yet."""
+        with self._reading:
+            return int(self._read.execute("SELECT count(*) FROM late").fetchone()[0])
+
     # -- rollups -----------------------------------------------------------------------------------
 
     def replace(

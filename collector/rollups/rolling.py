@@ -16,6 +16,7 @@ from collector.point_statistics import metrics_of
 from collector.register import Register
 from collector.rollups.file import DAY_MS, RollupFile
 from collector.rollups.late import LateSamples
+from collector.rollups.progress import RollupProgress, rollup_progress
 from collector.rollups.reading import RollupReader
 from collector.rollups.writer import RollupWriter, Told
 from collector.series import SeriesTable
@@ -59,6 +60,8 @@ class Rolling:
         self.file = RollupFile(self._path)
         metrics = {metric for point in plan.points for metric in metrics_of(point)}
         self.late = LateSamples(self.file, series, metrics)
+        self._plan = plan
+        self._settled_ms = _SETTLED_SHARED_MS if settings.collector.share else _SETTLED_MS
         self._reader = RollupReader(store, self.file, self.late)
         self._writer = RollupWriter(
             plan,
@@ -69,7 +72,7 @@ class Rolling:
             self.file,
             self.late,
             collector=settings.collector.name,
-            settled_ms=_SETTLED_SHARED_MS if settings.collector.share else _SETTLED_MS,
+            settled_ms=self._settled_ms,
         )
         self._expired_s = time.monotonic()
         self.error = ""
@@ -81,6 +84,14 @@ class Rolling:
         """What the windows show: one Statistics each. StoreUnavailable also when the rollups are."""
         try:
             return self._reader.statistics(point, subjects, windows, self._now_ms() - self._retention_ms)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self._path}: {error}") from error
+
+    def progress(self) -> RollupProgress:
+        """How far hours are rolled up. StoreUnavailable when the file cannot be read."""
+        try:
+            settled_ms = self._now_ms() - self._settled_ms
+            return rollup_progress(self._plan, self.file, settled_ms, self.error)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
 

@@ -21,6 +21,7 @@ from collector.web.html import page_router
 from collector.web.maintenance import maintenance_router, taking_maintenance
 from collector.web.page import Pages
 from collector.web.plan_try import plan_try_router
+from collector.web.rollups import rollups_router
 from collector.web.security import HostCheck, add_security_headers
 from collector.web.thresholds import thresholds_router
 from collector.web.view import CollectorView
@@ -51,6 +52,7 @@ def build_app(
             get_backup,
             maintenance_router(),
             plan_try_router(),
+            rollups_router(),
             thresholds_router(),
             page_router(),
         ],

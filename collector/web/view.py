@@ -11,6 +11,7 @@ import msgspec
 from collector.agents import AgentState
 from collector.now import NowRow
 from collector.plan_try import Tried, TryQuery
+from collector.rollups.progress import RollupProgress
 from collector.thresholds.report import ThresholdReport
 from setpoint.finding import Finding, State
 
@@ -185,6 +186,9 @@ class CollectorView(Protocol):
 
     async def samples(self, query: SampleQuery) -> Samples:
         """The earliest ``query.limit`` samples that the query asks for. StoreUnavailable as the store."""
+
+    async def rollups(self) -> RollupProgress:
+        """How far hours are rolled up. StoreUnavailable when that cannot be told."""
 
     def replay(self, query: TryQuery) -> Tried:
         """What another setting would have said. CannotTry; StoreUnavailable as the store. Takes its time."""

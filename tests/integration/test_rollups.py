@@ -25,6 +25,7 @@ from collector.register import Register, Revision
 from collector.rejected import RejectedFolder
 from collector.rollups.file import DAY_MS, HOUR_MS, RollupFile, RollupFileError
 from collector.rollups.late import LateSamples
+from collector.rollups.progress import rollup_progress
 from collector.rollups.reading import RollupReader
 from collector.rollups.rolling import Rolling
 from collector.rollups.writer import RollupWriter
@@ -171,6 +172,30 @@ def test_a_period_from_rollups_is_the_one_from_samples(site: Site) -> None:
     assert len(site.file.days(number, (("host", "mon-01"),), START, now)) == 2
     for start, end in ((0, 72 * 60 - 20), (30, 47 * 60 + 1), (-8 * 60, 16 * 60), (70 * 60, 71 * 60)):
         site.agree(START + start * MINUTE, START + end * MINUTE)
+
+
+def test_how_far_it_is_can_be_told(site: Site) -> None:
+    fill(site, HOSTS[:1], START, START + 2 * DAY_MS)
+    before = rollup_progress(site.plan, site.file, START + DAY_MS)
+    assert [(one.from_ms, one.until_ms, one.hours_left) for one in before.points] == [(None, None, 0)] * 3
+    site.roll_up(START + DAY_MS + HOUR_MS)
+    # A day later; of the day that is done the hours are one row.
+    fill(site, HOSTS[2:], START + 30 * MINUTE, START + 40 * MINUTE)
+    now = rollup_progress(site.plan, site.file, START + 2 * DAY_MS + 10 * MINUTE)
+    assert {(one.from_ms, one.until_ms, one.hours_left) for one in now.points} == {
+        (START, START + DAY_MS, 24)
+    }
+    assert (now.hours_left, now.late_hours) == (72, 3)
+
+
+def test_a_ratio_is_told_to_come_from_samples(tmp_path: Path) -> None:
+    ratio = PLAN + "  - {id: hits, title: Hits, ratio: {of: parts.hits, to: parts.requests}}\n"
+    site = Site(tmp_path, ratio)
+    try:
+        [hits] = [one for one in rollup_progress(site.plan, site.file, START).points if one.point == "hits"]
+        assert (hits.kept, hits.until_ms, hits.hours_left) == (False, None, 0)
+    finally:
+        site.close()
 
 
 def test_what_comes_late_is_rolled_up_again(site: Site) -> None:
