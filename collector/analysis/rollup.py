@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from collector.analysis.episodes import Breaches
 from collector.analysis.histogram import Histogram, bins_for, percentile
+from collector.analysis.packed_histogram import sum_histograms
 from collector.analysis.statistics import Levels, Statistics, SubjectWindow, ratio_of_sums
 from setpoint.finding import round12
 
 EPISODES_KEPT: Final = 50
 """As many as ``period_statistics`` lists; a run at a border is among them whenever it is among the longest
 of the neighbours together, because it only grows."""
-
-_FEW_BINS: Final = 500
-"""Up to so many, a loop is faster than arrays are made."""
 
 
 class Rollup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -142,7 +139,7 @@ def merge(rollups: Sequence[Rollup]) -> Rollup:
         else None,
         min=min((part.min for part in measured if part.min is not None), default=None),
         max=max((part.max for part in measured if part.max is not None), default=None),
-        histogram=_sum_histograms(measured),
+        histogram=sum_histograms([part.histogram for part in measured]),
         warning=_merge_breaches([(p.start_ms, p.end_ms, p.warning) for p in parts], parts[-1].warning_for_ms),
         warning_for_ms=parts[-1].warning_for_ms,
         critical=_merge_breaches(
@@ -225,24 +222,6 @@ def _sum_good(parts: Sequence[Rollup]) -> int | None:
 def _sum_floats(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return math.fsum(known) if known else None
-
-
-def _sum_histograms(parts: Sequence[Rollup]) -> Histogram:
-    histograms = [part.histogram for part in parts]
-    size = sum(map(len, histograms))
-    if size < _FEW_BINS:
-        together: dict[int, int] = {}
-        for histogram in histograms:
-            for key, length_ms in histogram.items():
-                together[key] = together.get(key, 0) + length_ms
-        return dict(sorted(together.items()))
-    # Most of the time of a merge goes here. Weights are floats, exact up to 285,000 years of milliseconds.
-    keys = np.fromiter(chain.from_iterable(histograms), np.int64, size)
-    lengths_ms = np.fromiter(chain.from_iterable(h.values() for h in histograms), np.float64, size)
-    lowest = keys.min()
-    sums = np.bincount(keys - lowest, weights=lengths_ms)
-    found = sums.nonzero()[0]
-    return dict(zip((found + lowest).tolist(), sums[found].astype(np.int64).tolist(), strict=True))
 
 
 _Part = tuple[int, int, Breaches | None]

@@ -13,6 +13,7 @@ import msgspec
 
 from collector.analysis.episodes import Breaches
 from collector.analysis.histogram import Histogram
+from collector.analysis.packed_histogram import PackedHistogram, packed
 from collector.analysis.rollup import Rollup
 
 _Level = list[int] | None
@@ -37,8 +38,11 @@ class _Encoded(msgspec.Struct, array_like=True, frozen=True, gc=False):
     mean: float | None
     min: float | None
     max: float | None
-    keys: list[int]
-    lengths_ms: list[int]
+    keys: bytes | list[int]
+    """The steps of a packed histogram; each key from the one before in older files, and where it cannot be
+    packed.
+    """
+    lengths_ms: bytes | list[int]
     warning: _Level
     warning_for_ms: int
     critical: _Level
@@ -46,6 +50,7 @@ class _Encoded(msgspec.Struct, array_like=True, frozen=True, gc=False):
     excluded_ms: int
     ratio_part: float | None = None
     ratio_whole: float | None = None
+    first_key: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -55,7 +60,15 @@ _decode = msgspec.msgpack.Decoder(_Encoded).decode
 def encode_rollup(rollup: Rollup) -> bytes:
     """The rollup as bytes."""
     start = rollup.start_ms
-    keys = list(rollup.histogram)
+    keys: bytes | list[int]
+    lengths_ms: bytes | list[int]
+    first_key, bins = 0, packed(rollup.histogram)
+    if bins is not None:
+        first_key, keys, lengths_ms = bins.first_key, bins.steps, bins.lengths
+    else:
+        plain = list(rollup.histogram)
+        keys = [*plain[:1], *(latter - former for former, latter in pairwise(plain))]
+        lengths_ms = list(rollup.histogram.values())
     return _encode(
         _Encoded(
             start,
@@ -71,8 +84,8 @@ def encode_rollup(rollup: Rollup) -> bytes:
             rollup.mean,
             rollup.min,
             rollup.max,
-            [*keys[:1], *(latter - former for former, latter in pairwise(keys))],
-            list(rollup.histogram.values()),
+            keys,
+            lengths_ms,
             _encode_level(rollup.warning, start),
             rollup.warning_for_ms,
             _encode_level(rollup.critical, start),
@@ -80,6 +93,7 @@ def encode_rollup(rollup: Rollup) -> bytes:
             rollup.excluded_ms,
             rollup.ratio_part,
             rollup.ratio_whole,
+            first_key,
         )
     )
 
@@ -88,7 +102,11 @@ def decode_rollup(encoded: bytes) -> Rollup:
     """The rollup that the bytes stand for. ValueError when they stand for none."""
     one = _decode(encoded)
     start = one.start_ms
-    histogram: Histogram = dict(zip(accumulate(one.keys), one.lengths_ms, strict=True))
+    histogram: Histogram
+    if isinstance(one.keys, bytes) and isinstance(one.lengths_ms, bytes):
+        histogram = PackedHistogram(one.first_key, one.keys, one.lengths_ms)
+    else:
+        histogram = dict(zip(accumulate(one.keys), one.lengths_ms, strict=True))
     return Rollup(
         start_ms=start,
         end_ms=start + one.length_ms,

@@ -50,6 +50,8 @@ _MIGRATIONS: Sequence[str] = (
         PRIMARY KEY (measurement, field, hour)
     ) WITHOUT ROWID;
     """,
+    # Histograms as bytes: older rows are read as they are, but older programs cannot read newer ones.
+    "",
 )
 
 

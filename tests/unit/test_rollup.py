@@ -8,12 +8,14 @@ from dataclasses import fields, replace
 from itertools import pairwise
 
 import duckdb
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.analysis.episodes import Breaches
+from collector.analysis.packed_histogram import packed, sum_histograms
 from collector.analysis.rollup import Rollup, merge, rollup_of, statistics_of, unmeasured
 from collector.analysis.rollup_codec import decode_rollup, encode_rollup
 from collector.analysis.statistics import Levels, Statistics, SubjectWindow, period_statistics
@@ -177,6 +179,41 @@ def test_bytes_stand_for_the_rollup(case: tuple[list[Row], list[SubjectWindow]],
     for window, one in zip(windows, statistics(rows, windows, rate=rate), strict=True):
         rollup = rollup_of(one, window)
         assert decode_rollup(encode_rollup(rollup)) == rollup
+
+
+def test_rollups_of_older_files_are_read() -> None:
+    counted = [START, HOUR, MINUTE, 60, 0, 3_540_000, 1.5, HOUR, HOUR, None, 1.5, 1.0, 2.0]
+    bins_and_levels = [[-3, 2, 40_000], [60_000, 3_480_000, 60_000], None, 0, [], 300_000, 0]
+    rollup = decode_rollup(msgspec.msgpack.encode([*counted, *bins_and_levels]))
+    assert rollup.histogram == {-3: 60_000, -1: 3_480_000, 39_999: 60_000}
+    assert rollup.critical == Breaches()
+    assert decode_rollup(encode_rollup(rollup)) == rollup
+
+
+keys = st.one_of(st.integers(-80_000, 80_000), st.integers(-1, 200))
+histograms = st.dictionaries(keys, st.one_of(st.integers(1, 4000), st.integers(1, 2**33)), max_size=150)
+
+
+@given(st.lists(st.tuples(histograms, st.booleans()), max_size=12))
+def test_histograms_add_up_bin_by_bin_packed_or_not(found: list[tuple[dict[int, int], bool]]) -> None:
+    ordered = [dict(sorted(each.items())) for each, _ in found]
+    parts = [(pack and packed(each)) or each for each, (_, pack) in zip(ordered, found, strict=True)]
+    assert parts == ordered
+    expected: dict[int, int] = {}
+    for each in ordered:
+        for key, length_ms in each.items():
+            expected[key] = expected.get(key, 0) + length_ms
+    together = sum_histograms(parts)
+    assert list(together.items()) == sorted(expected.items())
+
+
+@given(histograms)
+def test_a_packed_histogram_stands_for_the_same(histogram: dict[int, int]) -> None:
+    ordered = dict(sorted(histogram.items()))
+    bins = packed(ordered)
+    assert bins is None or list(bins.items()) == list(ordered.items())
+    steps = [latter - former for former, latter in pairwise(ordered)]
+    assert (bins is None) == (max(steps, default=0) > 255 or max(ordered.values(), default=0) >= 2**32)
 
 
 @settings(max_examples=10)
