@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping
@@ -57,6 +58,19 @@ def write_collector(
     config = folder / "collector.yaml"
     config.write_text(json.dumps(sections, indent=2))  # which is YAML too
     return config
+
+
+def setpoint(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command, once it has ended."""
+    return subprocess.run(
+        [sys.executable, "-m", "setpoint", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 class CollectorProcess(ServerProcess):

@@ -6,8 +6,6 @@ import http.server
 import io
 import json
 import re
-import subprocess
-import sys
 import tarfile
 import threading
 import urllib.request
@@ -18,23 +16,11 @@ from typing import Any
 import pytest
 
 from setpoint.__main__ import main
-from tests.end_to_end.site import CollectorProcess, NumberedAgent, numbers_by_count, write_collector
+from tests.end_to_end.site import CollectorProcess, NumberedAgent, numbers_by_count, setpoint, write_collector
 from tests.ports import free_port
-from tests.servers import ROOT, Login, Mosquitto, wait_until
+from tests.servers import Login, Mosquitto, wait_until
 
 NOBODY = Login(None, None)
-
-
-def setpoint(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "setpoint", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 def get(collector: CollectorProcess, path: str) -> Any:

@@ -14,7 +14,7 @@ import pytest
 
 from agent.outbox import Outbox, Owner
 from setpoint.line_protocol import encode_point
-from tests.end_to_end.site import CollectorProcess, NumberedAgent, numbers_by_count
+from tests.end_to_end.site import CollectorProcess, NumberedAgent, numbers_by_count, setpoint
 from tests.servers import ROOT, Login, Mosquitto, wait_until
 
 NOBODY = Login(None, None)
@@ -88,18 +88,6 @@ def write_agent(folder: Path, name: str, port: int) -> Path:
         "publish: {resend: 3s}\ninputs: [{input: host, interval: 1s, collect: [mem]}]\n"
     )
     return config
-
-
-def setpoint(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "setpoint", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 def test_a_renamed_agent_does_not_start_until_the_old_batches_are_delivered(

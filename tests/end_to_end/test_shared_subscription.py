@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,8 +15,8 @@ import pytest
 from collector.settings import load_settings
 from setpoint.config import ConfigError
 from tests.end_to_end.engines import InfluxEngine, samples_read
-from tests.end_to_end.site import CollectorProcess, NumberedAgent, write_collector
-from tests.servers import ROOT, Login, Mosquitto, wait_until
+from tests.end_to_end.site import CollectorProcess, NumberedAgent, setpoint, write_collector
+from tests.servers import Login, Mosquitto, wait_until
 
 NOBODY = Login(None, None)
 NUMBERS = 15_000
@@ -127,13 +125,7 @@ def test_two_that_review_tell_so(secured_mosquitto: Mosquitto, tmp_path: Path) -
 def test_an_embedded_store_is_not_shared(tmp_path: Path) -> None:
     settings = {"collector": {"share": "setpoint"}}
     config = write_collector(tmp_path, NOBODY, 1, web_port=1, settings=settings)
-    done = subprocess.run(
-        [sys.executable, "-m", "setpoint", "collector", "check", "--config", config],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = setpoint("collector", "check", "--config", config)
     assert done.returncode == 2
     assert "collector.share: expected the engine influxdb or victoriametrics" in done.stderr + done.stdout
     assert "one owner" in done.stderr + done.stdout
@@ -144,13 +136,7 @@ def test_the_embedded_broker_is_not_started_for_collectors_that_share(tmp_path: 
     settings = {"collector": {"share": "setpoint"}, "store": {"engine": "influxdb"}}
     write_collector(tmp_path, NOBODY, 1, web_port=1, settings=settings)
     (tmp_path / "agent.yaml").write_text("inputs: [{input: host}]\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "setpoint", "up", "--config", tmp_path],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = setpoint("up", "--config", tmp_path)
     assert done.returncode == 2
     assert "no shared subscriptions" in done.stderr
 

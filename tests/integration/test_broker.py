@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiomqtt
@@ -21,10 +20,10 @@ import pytest
 from collector.broker.credentials import rotate
 from collector.broker.process import BrokerStartError, start_broker
 from collector.broker.settings import EmbeddedBrokerSettings
+from tests.mqtt_listener import listening, run_within_a_minute, until
 from tests.ports import free_port
 from tests.servers import ROOT, Broker, EmbeddedBroker, Login, connack, is_listening, wait_until
 
-Messages = list[tuple[str, bytes]]
 _REFUSED = 128
 
 
@@ -37,34 +36,6 @@ def client(broker: Broker, login: Login, identifier: str | None = None, **option
         identifier=identifier,
         **options,  # type: ignore[arg-type]
     )
-
-
-@contextlib.asynccontextmanager
-async def listening(connected: aiomqtt.Client, *filters: str) -> AsyncIterator[Messages]:
-    """Everything that arrives on the filters, as it grows."""
-    arrived: Messages = []
-
-    async def listen() -> None:
-        async for message in connected.messages:
-            assert isinstance(message.payload, bytes)
-            arrived.append((str(message.topic), message.payload))
-
-    task = asyncio.create_task(listen())
-    for topic_filter in filters:
-        await connected.subscribe(topic_filter, qos=1)
-    try:
-        yield arrived
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, aiomqtt.MqttError):
-            await task
-
-
-async def until(true: Callable[[], object], what: str, timeout_s: float = 10) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, f"{what}: not within {timeout_s:g} s"
-        await asyncio.sleep(0.01)
 
 
 async def retained_on(broker: Broker, topic: str) -> list[bytes]:
@@ -121,13 +92,6 @@ def raw_client(
     return connection, answer[3] if answer else None
 
 
-def run(test: Awaitable[None]) -> None:
-    async def within_a_minute() -> None:
-        await asyncio.wait_for(test, 60)
-
-    asyncio.run(within_a_minute())
-
-
 # -- what each may do, on both brokers ---------------------------------------------------------------
 
 
@@ -149,7 +113,7 @@ def test_readings_reach_the_collector_and_acks_their_agent(broker: Broker) -> No
         ]
         assert at_agent == [("setpoint/v1/hq/web-01/ack", b"stored")]
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_findings_reach_readers(broker: Broker) -> None:
@@ -163,7 +127,7 @@ def test_findings_reach_readers(broker: Broker) -> None:
             await until(lambda: arrived, "the findings arrive")
         assert arrived == [("setpoint/v1/hq/findings/open", b"3")]
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_telegraf_may_publish_below_its_own_name_only(broker: Broker) -> None:
@@ -179,7 +143,7 @@ def test_telegraf_may_publish_below_its_own_name_only(broker: Broker) -> None:
             await until(lambda: arrived, "its own message arrives")
         assert arrived == [("telegraf/db-01/cpu", b"mine")]
 
-    run(test())
+    run_within_a_minute(test())
 
 
 @pytest.mark.parametrize("retain", [False, True])
@@ -211,7 +175,7 @@ def test_an_agent_cannot_publish_anywhere_else(broker: Broker, retain: bool) -> 
         for topic in elsewhere:
             assert await retained_on(broker, topic) == []
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_an_agent_reads_nothing_but_its_own_acks(broker: Broker) -> None:
@@ -242,7 +206,7 @@ def test_an_agent_reads_nothing_but_its_own_acks(broker: Broker) -> None:
             await until(lambda: at_mallory, "its own ack arrives")
         assert set(at_mallory) == {("setpoint/v1/hq/mallory/ack", b"own")}
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_a_stranger_is_refused(broker: Broker) -> None:
@@ -273,7 +237,7 @@ def test_the_will_of_an_agent_is_told_on_its_own_topic(broker: Broker) -> None:
         assert arrived == [(topic, b"offline")]
         assert await retained_on(broker, topic) == [b"offline"]
 
-    run(test())
+    run_within_a_minute(test())
 
 
 @pytest.mark.parametrize("topic", ["setpoint/v1/hq/web-01/status", "setpoint/v1/hq/web-01/ack"])
@@ -293,7 +257,7 @@ def test_an_agent_cannot_leave_a_will_on_anothers_topic(broker: Broker, topic: s
         assert at_agent == []
         assert await retained_on(broker, topic) == []
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_a_collector_clears_the_status_of_an_agent(broker: Broker) -> None:
@@ -306,7 +270,7 @@ def test_a_collector_clears_the_status_of_an_agent(broker: Broker) -> None:
             await collector.publish(topic, b"", qos=1, retain=True)
         assert await retained_on(broker, topic) == []
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_an_agent_that_comes_back_is_not_reported_offline_by_its_past(broker: Broker) -> None:
@@ -321,7 +285,7 @@ def test_an_agent_that_comes_back_is_not_reported_offline_by_its_past(broker: Br
             await asyncio.sleep(0.5)
             assert await retained_on(broker, topic) == [b"online again"]
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_a_client_that_falls_silent_is_given_up_after_its_keepalive(broker: Broker) -> None:
@@ -337,7 +301,7 @@ def test_a_client_that_falls_silent_is_given_up_after_its_keepalive(broker: Brok
             agent.close()
         assert arrived == [(topic, b"offline")]
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_what_was_acknowledged_before_leaving_arrives(broker: Broker) -> None:
@@ -353,7 +317,7 @@ def test_what_was_acknowledged_before_leaving_arrives(broker: Broker) -> None:
             await until(lambda: len(arrived) >= 200, "all of them arrive")
         assert sorted(int(payload) for _, payload in arrived) == list(range(200))
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_users_come_and_go_without_a_restart(broker: Broker) -> None:
@@ -391,7 +355,7 @@ def test_refused_subscriptions_are_answered_as_such(embedded_broker: EmbeddedBro
                 assert await granted(agent, refused) == _REFUSED, refused
             assert await granted(agent, "setpoint/v1/hq/web-01/ack") == 1
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_a_broker_of_one_site_refuses_others(tmp_path: Path) -> None:
@@ -410,7 +374,7 @@ def test_a_broker_of_one_site_refuses_others(tmp_path: Path) -> None:
                 await until(lambda: arrived, "the site's own readings arrive")
             assert arrived == [("setpoint/v1/hq/web-01/readings", b"here")]
 
-        run(test())
+        run_within_a_minute(test())
 
 
 @pytest.mark.parametrize("clean_session", [True, False])
@@ -437,7 +401,7 @@ def test_nobody_gets_a_session_by_its_client_id(embedded_broker: EmbeddedBroker,
                 await asyncio.sleep(0.1)
                 assert at_thief == []
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_retained_messages_go_to_those_who_subscribed(embedded_broker: EmbeddedBroker) -> None:
@@ -454,7 +418,7 @@ def test_retained_messages_go_to_those_who_subscribed(embedded_broker: EmbeddedB
                 await asyncio.sleep(0.3)
             assert at_other == []
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_a_removed_user_is_disconnected_and_its_will_not_told(embedded_broker: EmbeddedBroker) -> None:
@@ -468,7 +432,7 @@ def test_a_removed_user_is_disconnected_and_its_will_not_told(embedded_broker: E
                 await disconnected(agent)
         assert await retained_on(broker, "setpoint/v1/hq/web-01/status") == []
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_a_rotated_password_ends_connections_with_the_old_one(embedded_broker: EmbeddedBroker) -> None:
@@ -485,7 +449,7 @@ def test_a_rotated_password_ends_connections_with_the_old_one(embedded_broker: E
         assert connack(broker.host, broker.port, old) == 5
         assert connack(broker.host, broker.port, new) == 0
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_a_message_too_large_ends_its_sender_only(tmp_path: Path) -> None:
@@ -504,7 +468,7 @@ def test_a_message_too_large_ends_its_sender_only(tmp_path: Path) -> None:
                 await until(lambda: arrived, "the allowed one arrives")
             assert [len(payload) for _, payload in arrived] == [100_000]
 
-        run(test())
+        run_within_a_minute(test())
 
 
 def _resident_mb(pid: int) -> float:
@@ -531,7 +495,7 @@ def test_a_subscriber_that_does_not_read_harms_nobody(embedded_broker: EmbeddedB
                 await agent.publish("setpoint/v1/hq/web-01/readings", bytes(size), qos=1)
             await until(lambda: len(arrived) == count, "the other subscriber gets them all", 30)
 
-    run(test())
+    run_within_a_minute(test())
     # Of the 300 MB at most 64 wait for the deaf one; the rest is what the allocator keeps.
     assert _resident_mb(broker.pid) - before_mb < 150
     assert "does not keep up" in broker.log_text()
@@ -577,7 +541,7 @@ def test_the_log_says_only_where_it_listens(embedded_broker: EmbeddedBroker) -> 
             await agent.publish("setpoint/v1/hq/web-01/readings", b"1", qos=1)
             await until(lambda: arrived, "it arrives")
 
-    run(test())
+    run_within_a_minute(test())
     assert is_listening(broker.host, broker.port)  # a probe that says nothing is no event either
     assert broker.stop() == 0
     (line,) = broker.log_text().splitlines()
@@ -607,7 +571,7 @@ def test_a_parent_starts_and_stops_it(tmp_path: Path) -> None:
         assert await broker.wait() == 0
         assert not is_listening(broker.host, broker.port)
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path) -> None:
@@ -620,7 +584,7 @@ def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path) -> None:
             str(failed.value) == f"127.0.0.1:{port} is in use; set embedded_broker.listen in collector.yaml"
         )
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -629,7 +593,7 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
         with pytest.raises(BrokerStartError, match=r"no\.crt with key no\.key: No such file"):
             await start_broker(settings, tmp_path)
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_it_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
@@ -673,7 +637,7 @@ def test_ctrl_c_is_left_to_the_parent(tmp_path: Path) -> None:
         assert is_listening(broker.host, broker.port)
         await broker.stop()
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_it_speaks_tls_when_given_a_certificate(tmp_path: Path) -> None:
@@ -704,5 +668,5 @@ def test_it_speaks_tls_when_given_a_certificate(tmp_path: Path) -> None:
             async with client(broker, broker.login("web-01"), tls_params=tls) as agent:
                 await agent.publish("setpoint/v1/hq/web-01/readings", b"1", qos=1)
 
-        run(test())
+        run_within_a_minute(test())
         assert connack(broker.host, broker.port, broker.login("web-01")) is None

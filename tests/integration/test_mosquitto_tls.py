@@ -11,8 +11,7 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiomqtt
@@ -21,6 +20,7 @@ import pytest
 from agent.run import run_agent
 from agent.settings import AgentSettings, load_settings
 from setpoint.__main__ import main
+from tests.mqtt_listener import listening, run_within_a_minute, until
 from tests.ports import free_port
 from tests.servers import ROOT, Login, ServerProcess, connack, is_listening, require, wait_until
 
@@ -128,26 +128,6 @@ def client(settings: AgentSettings) -> aiomqtt.Client:
 
 
 @contextlib.asynccontextmanager
-async def collected(connected: aiomqtt.Client, *filters: str) -> AsyncIterator[list[tuple[str, bytes]]]:
-    """Everything that arrives on the filters, as it grows."""
-    arrived: list[tuple[str, bytes]] = []
-
-    async def listen() -> None:
-        async for message in connected.messages:
-            assert isinstance(message.payload, bytes)
-            arrived.append((str(message.topic), message.payload))
-
-    task = asyncio.create_task(listen())
-    for topic_filter in filters:
-        await connected.subscribe(topic_filter, qos=1)
-    try:
-        yield arrived
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
-
-
-@contextlib.asynccontextmanager
 async def running(settings: AgentSettings) -> AsyncIterator[None]:
     """The whole agent, as `setpoint agent run` runs it."""
     stop = asyncio.Event()
@@ -159,20 +139,6 @@ async def running(settings: AgentSettings) -> AsyncIterator[None]:
         await asyncio.wait_for(task, 10)
 
 
-async def until(true: Callable[[], object], what: str, timeout_s: float = 10) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, f"{what}: not within {timeout_s:g} s"
-        await asyncio.sleep(0.02)
-
-
-def run(test: Awaitable[None]) -> None:
-    async def within_a_minute() -> None:
-        await asyncio.wait_for(test, 60)
-
-    asyncio.run(within_a_minute())
-
-
 def test_an_agent_with_the_printed_lines_publishes_over_tls(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,7 +148,7 @@ def test_an_agent_with_the_printed_lines_publishes_over_tls(
     async def test() -> None:
         async with (
             site.collector() as collector,
-            collected(collector, "setpoint/v1/+/+/readings", "setpoint/v1/+/+/status") as arrived,
+            listening(collector, "setpoint/v1/+/+/readings", "setpoint/v1/+/+/status") as arrived,
             running(settings),
         ):
             await until(lambda: len({topic for topic, _ in arrived}) == 2, "status and readings arrive")
@@ -191,7 +157,7 @@ def test_an_agent_with_the_printed_lines_publishes_over_tls(
             "setpoint/v1/hq/web-01/status",
         }
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def _never_connects(settings: AgentSettings, caplog: pytest.LogCaptureFixture, reason: str) -> None:
@@ -200,7 +166,7 @@ def _never_connects(settings: AgentSettings, caplog: pytest.LogCaptureFixture, r
             await until(lambda: reason in caplog.text.lower(), f"the log says: {reason}")
 
     with caplog.at_level(logging.INFO):
-        run(test())
+        run_within_a_minute(test())
     assert "connected to the broker" not in caplog.text
     assert settings.broker.password is not None
     assert settings.broker.password.reveal() not in caplog.text
@@ -236,7 +202,7 @@ def test_nobody_speaks_without_tls_or_password(site: Site, capsys: pytest.Captur
                 ):
                     pass
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_an_agent_publishes_under_its_own_name_only(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
@@ -255,11 +221,11 @@ def test_an_agent_publishes_under_its_own_name_only(site: Site, capsys: pytest.C
             site.collector() as collector,
             client(mallory) as as_mallory,
             client(agent) as as_agent,
-            collected(
+            listening(
                 collector, "setpoint/v1/+/+/readings", "setpoint/v1/+/+/status", "telegraf/#"
             ) as all_of_it,
-            collected(as_agent, "setpoint/v1/hq/web-01/ack") as acks,
-            collected(as_mallory, "setpoint/v1/hq/mallory/ack") as own_acks,
+            listening(as_agent, "setpoint/v1/hq/web-01/ack") as acks,
+            listening(as_mallory, "setpoint/v1/hq/mallory/ack") as own_acks,
         ):
             for topic in forbidden:
                 await as_mallory.publish(topic, b"forged", qos=1)
@@ -272,7 +238,7 @@ def test_an_agent_publishes_under_its_own_name_only(site: Site, capsys: pytest.C
         assert acks == [("setpoint/v1/hq/web-01/ack", b"stored")]
         assert own_acks == [("setpoint/v1/hq/mallory/ack", b"stored")]
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def test_an_agent_reads_nothing_of_others(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
@@ -284,8 +250,8 @@ def test_an_agent_reads_nothing_of_others(site: Site, capsys: pytest.CaptureFixt
             site.collector() as collector,
             client(mallory) as as_mallory,
             client(agent) as as_agent,
-            collected(collector, "setpoint/v1/+/+/readings") as readings,
-            collected(as_mallory, *wanted) as seen,
+            listening(collector, "setpoint/v1/+/+/readings") as readings,
+            listening(as_mallory, *wanted) as seen,
         ):
             await as_agent.publish("setpoint/v1/hq/web-01/readings", b"private", qos=1)
             await as_agent.publish("setpoint/v1/hq/web-01/status", b"private", qos=1, retain=True)
@@ -295,7 +261,7 @@ def test_an_agent_reads_nothing_of_others(site: Site, capsys: pytest.CaptureFixt
             await until(lambda: seen, "its own ack arrives")
         assert set(seen) == {("setpoint/v1/hq/mallory/ack", b"own")}
 
-    run(test())
+    run_within_a_minute(test())
 
 
 def _certificate(site: Site, context: ssl.SSLContext) -> bytes:

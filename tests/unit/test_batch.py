@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from agent.batch import Batcher, Compression
-from agent.outbox import Outbox, Owner
+from agent.outbox import Outbox, OutboxError, Owner
 from collector.payload import unpack
 from setpoint.reading import Point
 
@@ -32,28 +32,37 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
     outbox.close()
 
 
-def run(
+def batcher_on(
     outbox: Outbox,
-    work: Callable[[Batcher, asyncio.Event], Coroutine[Any, Any, None]],
+    executor: ThreadPoolExecutor,
+    on_stored: Callable[[], None] = lambda: None,
     *,
     flush_s: float = NEVER_S,
     batch_bytes: int = 10**6,
     compression: Compression = "none",
+) -> Batcher:
+    return Batcher(
+        outbox,
+        executor,
+        host="mon-01",
+        flush_s=flush_s,
+        batch_bytes=batch_bytes,
+        compression=compression,
+        on_stored=on_stored,
+    )
+
+
+def run(
+    outbox: Outbox,
+    work: Callable[[Batcher, asyncio.Event], Coroutine[Any, Any, None]],
+    **settings: Any,
 ) -> None:
     """``work`` is given a batcher, and an event that is set when a batch has been stored."""
 
     async def main() -> None:
         stored = asyncio.Event()
         with ThreadPoolExecutor(1) as executor:
-            batcher = Batcher(
-                outbox,
-                executor,
-                host="mon-01",
-                flush_s=flush_s,
-                batch_bytes=batch_bytes,
-                compression=compression,
-                on_stored=stored.set,
-            )
+            batcher = batcher_on(outbox, executor, stored.set, **settings)
             async with asyncio.timeout(60):
                 await work(batcher, stored)
 
@@ -171,15 +180,7 @@ def test_a_flush_waits_for_the_one_under_way(outbox: Outbox) -> None:
 
     async def main() -> None:
         with ThreadPoolExecutor(1) as executor:
-            batcher = Batcher(
-                outbox,
-                executor,
-                host="mon-01",
-                flush_s=NEVER_S,
-                batch_bytes=1,
-                compression="none",
-                on_stored=lambda: None,
-            )
+            batcher = batcher_on(outbox, executor, batch_bytes=1)
             # A disk that hangs: the thread that writes is busy.
             executor.submit(lambda: (held.set(), go.wait(60)))
             held.wait(60)
@@ -200,15 +201,7 @@ def test_who_is_told_of_a_batch_finds_it_in_the_outbox(outbox: Outbox) -> None:
 
     async def main() -> None:
         with ThreadPoolExecutor(1) as executor:
-            batcher = Batcher(
-                outbox,
-                executor,
-                host="mon-01",
-                flush_s=NEVER_S,
-                batch_bytes=1_000,
-                compression="none",
-                on_stored=lambda: found.append(bodies(outbox)),
-            )
+            batcher = batcher_on(outbox, executor, lambda: found.append(bodies(outbox)), batch_bytes=1_000)
             batcher.add([numbered(1)], BASE_MS, {})
             await batcher.flush()
 
@@ -269,3 +262,15 @@ def test_a_point_that_cannot_be_written_does_not_cost_the_others(
         'a point of "m" is left out: field "octets" is 18446744073709551615, '
         "beyond the 64-bit integers of line protocol"
     ]
+
+
+def test_a_batch_that_cannot_be_handed_over_is_told(outbox: Outbox) -> None:
+    async def work() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            batcher = batcher_on(outbox, executor, flush_s=0)
+            outbox.close()
+            batcher.add([Point("a", {}, {"v": 1})], BASE_MS, {})
+            with pytest.raises(OutboxError, match="not open"):
+                await asyncio.wait_for(batcher.failed, 10)
+
+    asyncio.run(work())
