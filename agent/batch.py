@@ -60,6 +60,8 @@ class Batcher:
         self._flushing = asyncio.Lock()
         self._left_out: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Holds the error once a batch could not be handed over to the outbox."""
 
     def add(self, points: Iterable[Point], time_ms: int, tags: dict[str, str]) -> int:
         """Takes points; ``time_ms`` is for those without a time. Returns how many readings they hold.
@@ -93,7 +95,12 @@ class Batcher:
     def _start_flush(self) -> None:
         task = asyncio.get_running_loop().create_task(self.flush())
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._flushed)
+
+    def _flushed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not self.failed.done():
+            self.failed.set_exception(error)
 
     async def flush(self) -> None:
         """Returns when all that was added before is in the outbox (or counted there as dropped)."""

@@ -141,17 +141,18 @@ class Outbox:
                 # Its lock would shut out the next one.
                 self.close()
                 self._connect()
+            self._batches, self._bytes = self._one(
+                "SELECT count(*), coalesce(sum(length(body)), 0) FROM batches"
+            )
+            values = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
         except sqlite3.Error as error:
             if "locked" in str(error):
                 raise OutboxError(
                     f"{self._path} is in use by another process; "
                     "is this agent running already? Give each agent a data folder of its own"
                 ) from None
-            raise OutboxError(f"{self._path} cannot be opened: {error}") from None
-        row = self._one("SELECT count(*), coalesce(sum(length(body)), 0) FROM batches")
-        self._batches, self._bytes = row
+            raise OutboxError(f"{self._path} cannot be opened: {error}{_remedy(error)}") from None
         self._begin_epoch()
-        values = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
         if "agent" not in values:
             return None
         return Owner(values["site"], values["agent"], values["machine"])
@@ -466,6 +467,12 @@ def _count(db: sqlite3.Connection, key: str, more: int) -> None:
 
 def _disk_full(error: sqlite3.OperationalError) -> bool:
     return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
+def _remedy(error: sqlite3.Error) -> str:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return ""
+    return ". Move it away, and a new one is made; what was not yet delivered is in it"
 
 
 def _foreign(path: Path, batches: int, held: Owner, owner: Owner) -> str:

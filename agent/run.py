@@ -6,16 +6,18 @@ import asyncio
 import logging
 import os
 import platform
+import sqlite3
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from agent.batch import Batcher
 from agent.inputs import build
 from agent.inputs.base import GathersOnce
 from agent.machine import machine_id
-from agent.outbox import Outbox, Owner
+from agent.outbox import Outbox, OutboxError, Owner
 from agent.publisher import Publisher
 from agent.scheduler import Scheduled, Scheduler
 from agent.self_metrics import SelfInput
@@ -66,7 +68,8 @@ def open_outbox(settings: AgentSettings) -> tuple[Outbox, Owner | None]:
 async def run_agent(settings: AgentSettings, stop: asyncio.Event) -> None:
     """Measures and publishes until ``stop``; then all that was measured is in the outbox.
 
-    OutboxError when the outbox is another's.
+    OutboxError when the outbox is another's, or cannot be used (any more): measuring without one would be
+    for nothing.
     """
     outbox, _ = open_outbox(settings)
     try:
@@ -74,6 +77,8 @@ async def run_agent(settings: AgentSettings, stop: asyncio.Event) -> None:
         # A thread of its own for the outbox: an input that hangs in a thread cannot hold it up.
         with ThreadPoolExecutor(1, "outbox") as disk:
             await _run(settings, outbox, disk, stop)
+    except sqlite3.Error as error:
+        raise OutboxError(f"the outbox in {settings.agent.data} cannot be used: {error}") from error
     finally:
         outbox.close()
 
@@ -124,12 +129,16 @@ async def _run(
     measuring = asyncio.create_task(scheduler.run())
     publishing = asyncio.create_task(publisher.run(stop))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({measuring, publishing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    ends: set[asyncio.Future[Any]] = {measuring, publishing, stopping, batcher.failed}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
     measuring.cancel()
     await asyncio.wait({measuring})
-    await batcher.flush()
+    if not batcher.failed.done():
+        await batcher.flush()
     await publishing
+    if batcher.failed.done():
+        batcher.failed.result()
     if not measuring.cancelled():
         measuring.result()
     waiting = outbox.depth().batches

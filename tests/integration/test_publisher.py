@@ -29,7 +29,7 @@ def test_it_ends_although_batches_keep_coming(tmp_path: Path) -> None:
         stop = asyncio.Event()
         publishing = asyncio.create_task(publisher.run(stop))
         async with asyncio.timeout(10):
-            while not publisher.counters.connected:
+            while not publisher.counters.connected:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             stop.set()
             while not publishing.done():

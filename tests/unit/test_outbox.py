@@ -187,3 +187,16 @@ def test_something_else_than_a_database_is_an_error_that_names_the_file(tmp_path
     (tmp_path / "outbox.db").write_bytes(b"not a database, but long enough to be looked at" * 50)
     with pytest.raises(OutboxError, match=r"outbox\.db cannot be opened: file is not a database"):
         opened(tmp_path)
+
+
+def test_a_damaged_outbox_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    outbox = opened(tmp_path)
+    for number in range(40):
+        outbox.append(b"%04d" % number * 500, 1)
+    outbox.close()
+    file = tmp_path / "outbox.db"
+    with file.open("r+b") as stream:
+        stream.seek(4096)
+        stream.write(b"\xa5" * (file.stat().st_size - 4096))
+    with pytest.raises(OutboxError, match=r"outbox\.db cannot be opened: .*malformed\. Move it away"):
+        opened(tmp_path)
