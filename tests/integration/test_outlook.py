@@ -11,15 +11,14 @@ import pytest
 from collector import outlook
 from collector.analysis.review import Window
 from collector.analysis.trend import Trend
-from tests.integration.test_second_look import DAY, PER_DAY, START, WINDOW, Site, Values, daily
+from tests.four_weeks import DAY, PER_DAY, START, WINDOW, FourWeeks, Values, daily
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path)
+def site(tmp_path: Path) -> Iterator[FourWeeks]:
+    site = FourWeeks(tmp_path)
     yield site
-    site.store.close()
-    site.register.close()
+    site.close()
 
 
 def filling(slope: float = 0.5) -> Values:
@@ -28,11 +27,11 @@ def filling(slope: float = 0.5) -> Values:
     return np.asarray(values + slope * np.arange(len(values)) / PER_DAY, np.float64)
 
 
-def trends(site: Site) -> Sequence[Trend | str | None]:
+def trends(site: FourWeeks) -> Sequence[Trend | str | None]:
     return [subject.trend for subject in site.build().points[0].subjects]
 
 
-def test_a_resource_that_fills_is_told_before_it_is_full(site: Site) -> None:
+def test_a_resource_that_fills_is_told_before_it_is_full(site: FourWeeks) -> None:
     site.measured("web-1", filling(1.2))
     site.plan("element: resource, critical: {above: 95}", unit="percent")
     (finding,) = site.found("capacity")
@@ -41,7 +40,7 @@ def test_a_resource_that_fills_is_told_before_it_is_full(site: Site) -> None:
     assert finding.evidence.statistics["slope_per_day"] == pytest.approx(1.2, abs=0.02)
 
 
-def test_the_running_day_is_not_one_of_the_trends(site: Site) -> None:
+def test_the_running_day_is_not_one_of_the_trends(site: FourWeeks) -> None:
     values = filling()
     values[-PER_DAY // 2 :] = 5
     site.measured("web-1", values)
@@ -53,7 +52,7 @@ def test_the_running_day_is_not_one_of_the_trends(site: Site) -> None:
     assert subject.trend.days == 29
 
 
-def test_a_day_that_was_hardly_measured_is_left_out(site: Site) -> None:
+def test_a_day_that_was_hardly_measured_is_left_out(site: FourWeeks) -> None:
     values = filling()
     values[10 * PER_DAY : 10 * PER_DAY + PER_DAY * 2 // 3] = np.nan
     site.measured("web-1", values)
@@ -63,7 +62,7 @@ def test_a_day_that_was_hardly_measured_is_left_out(site: Site) -> None:
     assert trend.days == 28  # of 29 that were over for an hour
 
 
-def test_days_are_read_a_few_at_a_time_and_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_days_are_read_a_few_at_a_time_and_once(site: FourWeeks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlook, "_MOST_WINDOWS", 50)
     for number in range(2):
         site.measured(f"web-{number}", filling(0.3 + number))
@@ -77,7 +76,7 @@ def test_days_are_read_a_few_at_a_time_and_once(site: Site, monkeypatch: pytest.
     assert trends(site) == found[4]
 
 
-def test_without_a_horizon_no_days_are_read(site: Site) -> None:
+def test_without_a_horizon_no_days_are_read(site: FourWeeks) -> None:
     site.measured("web-1", filling())
     site.plan("critical: {above: 95}", unit="percent")
     assert trends(site) == [None]

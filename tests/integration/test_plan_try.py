@@ -16,7 +16,7 @@ from setpoint.__main__ import main
 from setpoint.limits import Comparison
 from setpoint.plan_load import parse_plan
 from tests.fake_view import FakeView
-from tests.integration.test_second_look import DAY, MINUTE, PER_DAY, START, WINDOW, Site, daily
+from tests.four_weeks import DAY, MINUTE, PER_DAY, START, WINDOW, FourWeeks, daily
 from tests.ports import free_port
 from tests.web_server import WebServer, web_server
 
@@ -38,7 +38,7 @@ points:
 
 class Trying:
     def __init__(self, folder: Path) -> None:
-        self.site = Site(folder)
+        self.site = FourWeeks(folder)
         for number, host in enumerate(("web-1", "web-2")):
             values = daily(number)
             values[12 * PER_DAY : 12 * PER_DAY + 6 * (number + 1)] = 130
@@ -69,8 +69,7 @@ class Trying:
 def trying(tmp_path: Path) -> Iterator[Trying]:
     trying = Trying(tmp_path)
     yield trying
-    trying.site.store.close()
-    trying.site.register.close()
+    trying.site.close()
 
 
 def test_present_and_tried_episodes_stand_side_by_side(trying: Trying) -> None:
