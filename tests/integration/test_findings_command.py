@@ -14,7 +14,7 @@ import pytest
 
 from collector.exports.comma_separated import findings_csv
 from collector.exports.json_text import findings_json
-from setpoint.__main__ import main
+from tests.command import Outcome, ask_by_default, run_command
 from tests.fake_view import FakeView, findings
 from tests.ports import free_port
 from tests.web_server import WebServer, web_server
@@ -28,19 +28,11 @@ def web() -> Iterator[WebServer]:
 
 @pytest.fixture(autouse=True)
 def _here(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SETPOINT_URL", web.url)
-    # A proxy for the way out must not be asked for what is on this machine.
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    ask_by_default(monkeypatch, web.url)
 
 
-def _run(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of the command."""
-    try:
-        code = main(["findings", *arguments])
-    except SystemExit as ended:
-        code = int(ended.code or 0)
-    out, err = capfdbinary.readouterr()
-    return code, out.decode(), err.decode()
+def _run(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str) -> Outcome:
+    return run_command(capfdbinary, "findings", *arguments)
 
 
 def test_list_is_a_table_of_the_open_ones(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

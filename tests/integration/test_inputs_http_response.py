@@ -23,8 +23,7 @@ from agent.inputs.http_response.input import HttpResponseInput
 from agent.inputs.http_response.settings import HttpResponseSettings
 from setpoint.reading import Point
 from setpoint.units import Duration, Secret, Size
-from tests.integration.test_inputs_net_response import full_port
-from tests.ports import free_port
+from tests.ports import free_port, full_port
 from tests.servers import require
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ from agent.inputs.net_response.input import NetResponseInput
 from agent.inputs.net_response.settings import NetResponseSettings, parse_address
 from setpoint.reading import Point
 from setpoint.units import Duration
-from tests.ports import free_port
+from tests.ports import free_port, full_port
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -55,28 +53,6 @@ def ask(handler: Handler, **more: Any) -> Point:
             server.close()
 
     return asyncio.run(run())
-
-
-@contextmanager
-def full_port() -> Iterator[int]:
-    """A port whose queue of connections is full: the kernel drops further attempts, as a firewall would."""
-    waiting = []
-    with socket.socket() as listener:
-        listener.bind(("0.0.0.0", 0))
-        listener.listen(0)
-        address = ("127.0.0.1", listener.getsockname()[1])
-        try:
-            while True:
-                connection = socket.socket()
-                waiting.append(connection)
-                connection.settimeout(0.5)
-                connection.connect(address)
-                assert len(waiting) < 100, "the queue has no end"
-        except TimeoutError:
-            yield address[1]
-        finally:
-            for connection in waiting:
-                connection.close()
 
 
 def says(*pieces: bytes, then_closes: bool = False) -> Handler:

@@ -29,7 +29,7 @@ from setpoint.units import Duration, Secret, Size
 from tests.ports import free_port
 from tests.servers import ROOT, ServerProcess, require
 from tests.store_servers import answers_200
-from tests.unit.test_inputs_grafana_alerts import LAST, A, judge, rule, step
+from tests.unit.grafana_rule_factory import LAST, A, judge, rule, step
 
 RULES = """
 groups:

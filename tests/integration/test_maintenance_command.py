@@ -13,6 +13,7 @@ import pytest
 
 from collector.register import Register
 from setpoint.__main__ import main
+from tests.command import ask_by_default
 from tests.fake_view import HOUR, NOW_MS, FakeView
 from tests.ports import free_port
 from tests.web_server import WebServer, web_server
@@ -28,8 +29,7 @@ def register(tmp_path: Path) -> Iterator[Register]:
 @pytest.fixture
 def web(register: Register, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     with web_server(FakeView(), register=register) as server:
-        monkeypatch.setenv("SETPOINT_URL", server.url)
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        ask_by_default(monkeypatch, server.url)
         yield server
 
 
@@ -40,9 +40,8 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 def send(web: WebServer, path: str, body: Any, **headers: str) -> tuple[int, str]:
-    request = urllib.request.Request(
-        web.url + path, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
-    )
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(web.url + path, data, {"Content-Type": "application/json", **headers})
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as response:
             return response.status, response.read().decode()
@@ -112,3 +111,10 @@ def test_others_may_look_and_not_enter(web: WebServer, register: Register) -> No
     assert send(web, "/api/maintenance", {**asked, "host": "a"})[0] == 400
     assert send(web, "/api/maintenance", asked)[0] == 201
     assert web.ask("/api/maintenance", {"X-Forwarded-For": "10.0.0.1"}).json["maintenance"][0]["hosts"] == "*"
+
+
+def test_what_is_nested_too_deeply_is_a_mistake_of_who_asks(
+    web: WebServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert send(web, "/api/maintenance", b"[" * 60_000) == (400, "what was sent is nested too deeply")
+    assert not caplog.records

@@ -17,11 +17,12 @@ from collector.store.duckdb import DuckDBStore
 from setpoint.__main__ import main
 from setpoint.line_protocol import encode
 from setpoint.plan_load import parse_plan
+from tests.command import Outcome, ask_by_default, run_command
 from tests.fake_view import FakeView
 from tests.ports import free_port
 from tests.store_site import Site
-from tests.unit.test_thresholds_report import FOUND, report
 from tests.unit.threshold_factory import found
+from tests.unit.threshold_report_factory import FOUND, report
 from tests.web_server import WebServer, web_server
 
 
@@ -39,18 +40,11 @@ def web(view: FakeView) -> Iterator[WebServer]:
 @pytest.fixture(autouse=True)
 def _here(web: WebServer, view: FakeView, monkeypatch: pytest.MonkeyPatch) -> None:
     view.threshold_report = report()
-    monkeypatch.setenv("SETPOINT_URL", web.url)
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    ask_by_default(monkeypatch, web.url)
 
 
-def run(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of the command."""
-    try:
-        code = main(["thresholds", *arguments])
-    except SystemExit as ended:
-        code = int(ended.code or 0)
-    out, err = capfdbinary.readouterr()
-    return code, out.decode(), err.decode()
+def run(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str) -> Outcome:
+    return run_command(capfdbinary, "thresholds", *arguments)
 
 
 def test_list_is_a_table_of_all(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -16,39 +16,9 @@ from agent.inputs.thresholds.tree import Selector, Unreadable
 from grafana.alerts import alert_rules, alert_yaml
 from setpoint.plan_load import load_plan
 from setpoint.threshold import write_subject
+from tests.unit.grafana_rule_factory import LAST, PROMETHEUS, A, judge, query, rule, step
 
 ROOT = Path(__file__).resolve().parents[2]
-PROMETHEUS = {"type": "prometheus", "uid": "p"}
-
-
-def query(name: str, expr: str, **model: Any) -> dict[str, Any]:
-    return {
-        "refId": name,
-        "datasourceUid": "p",
-        "relativeTimeRange": {"from": 600, "to": 0},
-        "model": {"refId": name, "datasource": PROMETHEUS, "expr": expr, **model},
-    }
-
-
-def step(name: str, kind: str, **model: Any) -> dict[str, Any]:
-    return {
-        "refId": name,
-        "datasourceUid": "__expr__",
-        "model": {
-            "refId": name,
-            "type": kind,
-            "datasource": {"type": "__expr__", "uid": "__expr__"},
-            **model,
-        },
-    }
-
-
-def judge(kind: str, *params: float) -> list[dict[str, Any]]:
-    return [{"evaluator": {"type": kind, "params": list(params)}}]
-
-
-def rule(*data: dict[str, Any], condition: str = "C", **more: Any) -> dict[str, Any]:
-    return {"title": "Busy", "condition": condition, "for": "5m", "data": list(data), "labels": {}, **more}
 
 
 def found_in(*data: dict[str, Any], **more: Any) -> list[Found]:
@@ -67,10 +37,6 @@ def described(*data: dict[str, Any], **more: Any) -> list[str]:
         role = "" if one.role == "raises" else f" {one.role}"
         texts.append(f"{one.metric}{subject} {one.comparison} {one.level:g}{window}{role}")
     return texts
-
-
-A = query("A", 'load5{instance="a"}')
-LAST = step("B", "reduce", expression="A", reducer="last")
 
 
 @pytest.mark.parametrize(
