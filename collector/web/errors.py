@@ -41,6 +41,8 @@ class Errors:
 def _status_and_message(error: Exception) -> tuple[int, str]:
     if isinstance(error, ValidationException):
         return 400, _what_is_wrong(error)
+    if isinstance(error, RecursionError):
+        return 400, "what was sent is nested too deeply"
     if isinstance(error, StoreUnavailable):
         return 503, "the store does not answer now; try again later"
     if not isinstance(error, HTTPException) or error.status_code == 500:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # How long requests that are being answered when the collector stops may still take.
 _GRACE_S = 0.5
+# Within which a client has to have said all that it asks for; uvicorn itself waits for ever.
+_ASK_WITHIN_S = 10.0
 
 
 class CannotListen(OSError):
@@ -39,6 +42,37 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Connection(H11Protocol):
+    """Closes when a request is not there in time: some hundred clients that say half of one would otherwise
+    take all the places that there are, for as long as they like.
+    """
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        self._wait_for_request()
+        super().on_response_complete()
+
+    def _wait_for_request(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = self.loop.call_later(_ASK_WITHIN_S, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        being_answered = self.cycle is not None and not self.cycle.response_complete
+        if not being_answered or self.cycle.more_body:
+            self.transport.close()
+
+
 async def serve(
     app: Litestar, host: str, port: int, stop: asyncio.Event, ready: asyncio.Event | None = None
 ) -> None:
@@ -51,6 +85,7 @@ async def serve(
         server = _Server(
             uvicorn.Config(
                 app,
+                http=_Connection,
                 lifespan="off",
                 ws="none",
                 access_log=False,

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from collector.store.base import StoreUnavailable
+from collector.web import server
 from collector.web.app import build_app
 from collector.web.server import CannotListen, serve
 from collector.web.view import MetricValue, Part, SampleQuery, SeriesQuery
@@ -530,6 +531,35 @@ def test_it_ends_within_a_second_whatever_its_clients_do(view: FakeView) -> None
         assert time.monotonic() - began < 1
         for connection in (idle, half, busy):
             connection.close()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"",
+        b"GET /healthz HTTP/1.1\r\nHost: local",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /",
+        b"POST /api/maintenance HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 9\r\n\r\n{",
+    ],
+    ids=["nothing", "half", "half-of-the-second", "half-a-body"],
+)
+def test_a_client_that_does_not_finish_its_request_is_not_waited_for(
+    view: FakeView, monkeypatch: pytest.MonkeyPatch, asked: bytes
+) -> None:
+    monkeypatch.setattr(server, "_ASK_WITHIN_S", 0.5)
+    with web_server(view) as web, socket.create_connection(("127.0.0.1", web.port), timeout=4) as connection:
+        connection.sendall(asked)
+        while connection.recv(65_536):
+            pass
+        assert web.ask("/healthz").status == 200
+
+
+def test_what_is_being_answered_may_take_its_time(view: FakeView, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_ASK_WITHIN_S", 0.2)
+    view.samples_take_s = 1
+    with web_server(view) as web:
+        assert web.ask("/api/samples?metric=a.b").status == 200
 
 
 def test_it_leaves_signals_to_the_collector(view: FakeView) -> None:
