@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from agent.inputs.snmp.columns import Columns
 from agent.inputs.snmp.device_plan import DevicePlan, PlannedPoint
@@ -75,6 +76,7 @@ async def _of_groups(columns: Columns, groups: _Groups, kind: Kind, sys_object_i
 async def _of_group(columns: Columns, group: _AnyGroup, kind: Kind, under: str) -> list[PlannedPoint]:
     points: list[PlannedPoint] = []
     taken: set[str] = set()
+    await columns.expect(list(_single_values(group, under)))
     for reading in group.read:
         if not reading.otherwise:
             taken = set()
@@ -88,6 +90,14 @@ async def _of_group(columns: Columns, group: _AnyGroup, kind: Kind, under: str) 
     return points
 
 
+def _single_values(group: _AnyGroup, under: str) -> Iterator[str]:
+    """The OIDs of all single values that the group names: asked for together, they take fewer requests."""
+    for reading in group.read:
+        named = [absolute(oid, under) for _, oid in reading.oids()]
+        named += [lookup.oid for lookup in lookups_of(under, group, reading).values()]
+        yield from (oid for oid in named if oid.endswith(".0"))
+
+
 async def _rows(columns: Columns, group: Group, reading: Value, under: str) -> list[Row]:
     """The rows of a reading that its conditions and those of the group want, with all their values."""
     lookups = lookups_of(under, group, reading)
@@ -97,9 +107,6 @@ async def _rows(columns: Columns, group: Group, reading: Value, under: str) -> l
         driver = _first_in_formula(reading, {name: lookup.oid for name, lookup in lookups.items()})
     if driver is None:
         return []
-    await columns.expect(
-        [oid for oid in (*own.values(), *(x.oid for x in lookups.values())) if oid.endswith(".0")]
-    )
     rows = []
     for index in await columns.rows(driver):
         row = Row(index, lookups)
