@@ -80,8 +80,8 @@ def sum_histograms(histograms: Sequence[Histogram]) -> Histogram:
         return dict(sorted(together.items()))
     # Weights are floats, exact up to 285,000 years of milliseconds.
     arrays = [
-        _arrays_of_packed([each for each in histograms if isinstance(each, PackedHistogram) and each]),
-        _arrays([each for each in histograms if not isinstance(each, PackedHistogram)]),
+        _arrays_of_packed([each for each in histograms if type(each) is PackedHistogram and each.steps]),
+        _arrays([each for each in histograms if type(each) is not PackedHistogram]),
     ]
     keys, lengths_ms = (np.concatenate(columns) for columns in zip(*arrays, strict=True))
     lowest = keys.min()

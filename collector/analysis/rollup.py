@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -159,9 +159,11 @@ def statistics_of(
     bounds: tuple[float, float] | None,
     missing_bad: bool,
     scale: float = 1.0,
+    percents: Collection[int] = (50, 95, 99),
 ) -> Statistics:
     """What ``period_statistics`` gives for the same time; ``subject`` is the number to give it. The ``scale``
-    of a ratio is on the sums; every other value has it already.
+    of a ratio is on the sums; every other value has it already. Percentiles that are not among ``percents``
+    are left out.
     """
     expected_ms = rollup.expected_ms
     judged_ms = expected_ms if missing_bad else rollup.measured_ms
@@ -170,7 +172,10 @@ def statistics_of(
         low, high = rollup.min, rollup.max
         mean = round12(min(max(rollup.mean, low), high))
         bins, histogram = bins_for(bounds), rollup.histogram
-        p50, p95, p99 = (percentile(histogram, percent, bins, low, high) for percent in (50, 95, 99))
+        p50, p95, p99 = (
+            percentile(histogram, percent, bins, low, high) if percent in percents else None
+            for percent in (50, 95, 99)
+        )
     if rollup.ratio_part is not None and rollup.ratio_whole is not None:
         mean = ratio_of_sums(rollup.ratio_part, rollup.ratio_whole, scale)
     return Statistics(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from collector.analysis.rollup import Rollup, merge, statistics_of
 from collector.planned_subjects import PlannedSubject
 from setpoint.finding import round12
 from setpoint.line_protocol import encode_point
 from setpoint.plan import PlanPoint
 from setpoint.reading import FieldValue, subject_text
+
+_PERCENTS: Final[Mapping[str, tuple[int, ...]]] = {"p50": (50,), "p95": (95,), "p99": (99,)}
 
 
 def gap_line(
@@ -30,7 +35,15 @@ def gap_fields(
     briefly; how many episodes there began to be and, where there are some, the hour's end; the statistic of
     the first target, and its bound.
     """
-    statistics = statistics_of(hour, 0, bounds=point.bounds, missing_bad=point.missing_bad, scale=point.scale)
+    targets = planned.limits.targets[:1]
+    statistics = statistics_of(
+        hour,
+        0,
+        bounds=point.bounds,
+        missing_bad=point.missing_bad,
+        scale=point.scale,
+        percents=[percent for target in targets for percent in _PERCENTS.get(target.statistic, ())],
+    )
     fields: dict[str, FieldValue] = {"coverage": statistics.coverage}
     breaches = hour.critical or hour.warning
     if breaches is not None:
@@ -40,8 +53,7 @@ def gap_fields(
             fields["end_ms"] = hour.end_ms
         if hour.measured_ms:
             fields["breach_share"] = round12(breaches.breach_ms / hour.measured_ms)
-    if planned.limits.targets:
-        target = planned.limits.targets[0]
+    for target in targets:
         measured = statistics.value(target.statistic)
         if measured is not None:
             fields["measured"] = float(measured)

@@ -6,7 +6,6 @@ import struct
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 
 from collector.analysis.windows import Levels, SubjectWindow
@@ -20,7 +19,17 @@ def clipped(window: SubjectWindow, start_ms: int, end_ms: int) -> SubjectWindow:
     if spans is not None:
         cut = ((max(begins, start), min(ends, end)) for begins, ends in spans)
         spans = tuple(span for span in cut if span[0] < span[1])
-    return replace(window, start_ms=start, end_ms=end, spans=spans)
+    # `replace` takes four times as long, and a year has 8,760 hours for each subject.
+    return SubjectWindow(
+        subject=window.subject,
+        start_ms=start,
+        end_ms=end,
+        every_ms=window.every_ms,
+        warning=window.warning,
+        critical=window.critical,
+        good=window.good,
+        spans=spans,
+    )
 
 
 def asked_of(window: SubjectWindow, slot_ms: int) -> int:

@@ -238,8 +238,9 @@ class RollupWriter:
             for shown in raw_statistics(self._store, one.point, subjects, missing):
                 if shown.every_ms is not None:
                     known[subjects[shown.subject].subject] = shown.every_ms
-        spacings = [w.every_ms or known.get(subjects[w.subject].subject) for w in windows]
-        return [replace(w, every_ms=every_ms) for w, every_ms in zip(windows, spacings, strict=True)]
+        return [
+            w if w.every_ms else replace(w, every_ms=known.get(subjects[w.subject].subject)) for w in windows
+        ]
 
     def _close_a_day(self, rolled: Sequence[_Rolled], planned: PlannedSubjects) -> bool:
         """Whether a day was over that had not been looked at; then it has been closed. That comes
