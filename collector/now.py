@@ -87,7 +87,6 @@ class Now:
         self._series = series
         self._lock = threading.Lock()
         self._hosts: frozenset[str] = frozenset()
-        self._ticked_ms: int | None = None
         self._now_ms = 0
         self._entries: dict[tuple[str, Subject], _Entry] = {}
         self._by_metric: dict[tuple[str, str], list[PlanPoint]] = {}

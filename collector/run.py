@@ -132,7 +132,6 @@ class Collector:
         self.reviews = settings.review.enabled
         self._sharing = Sharing(settings.collector.name, self.store, self.series, self.agents, self.intake)
         self.started_ms = now_ms()
-        self.last_review_ms: int | None = None
         self.review_s = 0.0
         self.review_error = ""
         self.now_error = ""
@@ -321,7 +320,6 @@ class Collector:
             self._judged = last.label
         self.reviewer.review(running, now)
         self.review_s = time.monotonic() - began
-        self.last_review_ms = now
 
 
 def _told(error: Exception, what: str, *, before: str) -> str:

@@ -132,18 +132,6 @@ def latest(
     return Query(influxql, _prom_newest(selector, by, within), legend, column, True, selector)
 
 
-def mean_of(
-    selector: Selector, by: Sequence[str], *, legend: str = "", column: str = "", within: str = NOW
-) -> Query:
-    """The mean over the window, for each combination of the ``by`` tags."""
-    influxql = (
-        f"SELECT mean({selector.column}) AS {influx_name(column or 'value')} FROM {selector.source} "
-        f"WHERE {selector.influx_where(window(within))}{influx_group(by)}"
-    )
-    promql = f"avg {prom_by(by)} (avg_over_time({selector.prom}[{within}]))"
-    return Query(influxql, promql, legend, column, True, selector)
-
-
 def worst(selector: Selector, by: Sequence[str], *, column: str, number: int = 8, within: str = NOW) -> Query:
     """A table of the subjects with the highest mean over the window."""
     tags = ", ".join(influx_name(tag) for tag in by)

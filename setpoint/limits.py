@@ -161,12 +161,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     good: Comparison | None = None
     targets: tuple[Target, ...] = ()
 
-    def is_good(self, value: float) -> bool | None:
-        """Whether the value is good; None where nothing says what is good."""
-        if self.good is not None:
-            return self.good.breached(value)
-        return None if self.critical is None else not self.critical.breached(value)
-
 
 def disorder(warning: Comparison, critical: Comparison) -> tuple[float, float] | None:
     """The two levels (warning, critical) where critical is reached before warning is; else None."""

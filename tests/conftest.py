@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.proxy import CuttableProxy
 from tests.servers import Broker, EmbeddedBroker, Mosquitto
 
 # How long an example takes says something about the machine, and nothing about the code.
@@ -44,10 +43,3 @@ def broker(request: pytest.FixtureRequest) -> Broker:
         {"mosquitto": "secured_mosquitto", "amqtt": "embedded_broker"}[request.param]
     )
     return server
-
-
-@pytest.fixture
-def broker_proxy(broker: Broker) -> Iterator[CuttableProxy]:
-    """A network between clients and ``broker`` that tests can cut and stall."""
-    with CuttableProxy(broker.host, broker.port) as proxy:
-        yield proxy

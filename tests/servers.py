@@ -342,25 +342,3 @@ def _chromium(folder: Path, *arguments: str, timeout_s: float) -> str:
 def dump_dom(url: str, folder: Path, *, settle_ms: int = 2000, timeout_s: float = 60) -> str:
     """The page's HTML after its scripts have run for ``settle_ms`` of the page's own time."""
     return _chromium(folder, f"--virtual-time-budget={settle_ms}", "--dump-dom", url, timeout_s=timeout_s)
-
-
-def screenshot(
-    url: str,
-    path: Path,
-    folder: Path,
-    *,
-    size: tuple[int, int] = (1280, 800),
-    settle_ms: int = 2000,
-    timeout_s: float = 60,
-) -> Path:
-    """Writes a PNG of the page to ``path``, and returns that."""
-    _chromium(
-        folder,
-        f"--virtual-time-budget={settle_ms}",
-        f"--window-size={size[0]},{size[1]}",
-        f"--screenshot={path}",
-        url,
-        timeout_s=timeout_s,
-    )
-    assert path.stat().st_size > 0, f"chromium wrote nothing to {path}"
-    return path

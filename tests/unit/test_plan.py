@@ -174,14 +174,6 @@ def test_a_target_judges_and_speaks(
     assert chinese is None or read.describe("ms", "zh") == chinese
 
 
-def test_good_is_what_is_said_or_else_what_is_not_critical() -> None:
-    assert point("good: {equals: 1}, critical: {above: 9}").limits.is_good(1) is True
-    assert point("good: {equals: 1}, critical: {above: 9}").limits.is_good(2) is False
-    assert point("critical: {above: 9}").limits.is_good(9) is True
-    assert point("critical: {above: 9}").limits.is_good(10) is False
-    assert point("warning: {above: 9}").limits.is_good(10) is None
-
-
 @pytest.mark.parametrize("text", ["", "a", "-0.1", "1.1", "101%", "99%%", "99% x", "nan", "%"])
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
