@@ -84,10 +84,9 @@ class Lookup(_Part, kw_only=True, forbid_unknown_fields=True):
         return found + pattern_problems("pattern", self.pattern)
 
 
-class Group(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "with"}):
-    """What the readings of a group share: see each key in docs/inputs/snmp-profiles.md."""
+class _Rows(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "with"}):
+    """Which rows are meant, and what goes with them: for a group of readings, or for one."""
 
-    under: str = ""
     name: str = ""
     with_: dict[str, str | Lookup] = {}
     where: dict[str, Wanted] = {}
@@ -97,6 +96,12 @@ class Group(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "w
     def templates(self) -> Mapping[str, str]:
         """Key and template of all texts that are filled in for each row."""
         return {"name": self.name}
+
+
+class Group(_Rows, kw_only=True, forbid_unknown_fields=True, rename={"with_": "with"}):
+    """What the readings of a group share: see each key in docs/inputs/snmp-profiles.md."""
+
+    under: str = ""
 
     def group_problems(self, readings: Sequence[Value]) -> Problems:
         """What is wrong with the group and with its readings, whose names it may use."""
@@ -133,18 +138,8 @@ class Group(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "w
         return found
 
 
-class Value(_Part, kw_only=True, forbid_unknown_fields=True, rename={"with_": "with"}):
+class Value(_Rows, kw_only=True, forbid_unknown_fields=True, rename={"with_": "with"}):
     """What every kind of reading can say of its row."""
-
-    name: str = ""
-    with_: dict[str, str | Lookup] = {}
-    where: dict[str, Wanted] = {}
-    unless: dict[str, Wanted] = {}
-    otherwise: bool = False
-
-    def templates(self) -> Mapping[str, str]:
-        """Key and template of all texts that are filled in for each row."""
-        return {"name": self.name}
 
     def oids(self) -> Iterator[tuple[str, str]]:
         """(key, OID) of all OIDs that it names."""
@@ -328,7 +323,7 @@ class Profile(_Part, kw_only=True, forbid_unknown_fields=True):
     sensors: list[SensorGroup] = []
 
 
-def _row_problems(part: Group | Value, known: set[str]) -> Problems:
+def _row_problems(part: _Rows, known: set[str]) -> Problems:
     return [
         *names_problems(part.templates(), known),
         *conditions_problems("where", part.where, known),
