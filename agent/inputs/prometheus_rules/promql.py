@@ -27,7 +27,13 @@ from setpoint.threshold import Matcher, Operator
 _MAX_LEVELS: Final = 300
 _MAX_CHARACTERS: Final = 20_000
 _LEVELS = re.compile(r"[(\[{+*/%^<>=!-]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
-_QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)""")
+# Just as the parser reads them, or what only seems to be in one would not be counted. An empty group says
+# that one has no end.
+_QUOTED = re.compile(
+    r"""\#[^\r\n]*+ | "(?:[^"\\\n]|\\.)*+(?:"|(?P<a>)) | '(?:[^'\\\n]|\\.)*+(?:'|(?P<b>))
+    | `[^`]*+(?:`|(?P<c>))""",
+    re.VERBOSE,
+)
 _OPERATORS: Final[dict[str, Operator]] = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
 
@@ -35,7 +41,7 @@ def parse(expression: str) -> Node:
     """The tree of the expression; parentheses are gone, the tree says what they said. Unreadable."""
     if len(expression) > _MAX_CHARACTERS:
         raise Unreadable(f"the expression has more than {_MAX_CHARACTERS} characters")
-    if len(_LEVELS.findall(_QUOTED.sub('""', expression))) > _MAX_LEVELS:
+    if len(_LEVELS.findall(_QUOTED.sub(_hidden, expression))) > _MAX_LEVELS:
         raise Unreadable(f"the expression has more than {_MAX_LEVELS} operators and brackets")
     try:
         return _node(promql_parser.parse(expression))
@@ -43,6 +49,12 @@ def parse(expression: str) -> Node:
         raise Unreadable(str(error)) from None
     except RecursionError:
         raise Unreadable("the expression is nested too deeply") from None
+
+
+def _hidden(found: re.Match[str]) -> str:
+    if found.lastgroup:
+        raise Unreadable("a text in quotes has no end")
+    return '""'
 
 
 def _node(expr: Any) -> Node:

@@ -107,7 +107,10 @@ class ZabbixApi:
         for host in hosts:
             names, levels = [f"host {host}"], [macros.get(f"host {host}", Macros())]
             for _ in range(_MOST_LEVELS):
-                names = [parent for name in names for parent in _parents(owners.get(name, {}))]
+                # Each once: templates that name many parents many times would otherwise multiply per level.
+                names = list(
+                    dict.fromkeys(parent for name in names for parent in _parents(owners.get(name, {})))
+                )
                 levels += [macros[name] for name in names if name in macros]
             found[host] = [*levels, everywhere]
         return found
