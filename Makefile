@@ -9,7 +9,7 @@ up: $(VENV)/.collector
 	$(BIN)/setpoint up
 
 test: $(VENV)/.dev servers
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
