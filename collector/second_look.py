@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 from collector.analysis.expected import ExpectedTimes
 from collector.analysis.level_fit import Misfit, misfit
 from collector.analysis.proposals import Proposal, propose_hold, propose_level
+from collector.analysis.replay import History
 from collector.analysis.review import PointReview, SubjectReview, Window
-from collector.history import has_history, history_of
+from collector.history import has_history, histories_of
 from collector.store.base import Store
 from setpoint.limits import disorder
 from setpoint.maintenance import Maintenance
@@ -25,7 +26,9 @@ HISTORY_MS = 30 * _DAY_MS
 # A history changes little in a day, and reading it costs.
 _STANDS_MS = _DAY_MS
 MOST_EACH_REVIEW = 10
-_MOST_S = 5.0
+# Of one point so many are read at once: the samples of a month are looked through once for all of them.
+_MOST_AT_ONCE = 5
+_MOST_S = 2.0
 
 _Key = tuple[str, Subject, Misfit]
 
@@ -56,7 +59,7 @@ class SecondLook:
         self, points: Sequence[PointReview], window: Window, maintenance: Sequence[Maintenance]
     ) -> list[PointReview]:
         """The same points, with proposals for the subjects whose levels do not fit. At most ten histories are
-        read each time, for at most five seconds; the others are read in the reviews that follow.
+        read each time, and none after two seconds; the others are read in the reviews that follow.
         """
         asked = list(self._asked(points))
         wanted = {each.key for each in asked}
@@ -71,9 +74,13 @@ class SecondLook:
         expected = ExpectedTimes(window.end_ms - HISTORY_MS, window.end_ms, maintenance)
         began = time.monotonic()
         self.waiting = len(due)
-        for each in due[:MOST_EACH_REVIEW]:
-            self.waiting -= 1
-            kept[each.key] = _Made(self._propose(each, expected, window.end_ms), window.end_ms)
+        for together in _together(due[:MOST_EACH_REVIEW]):
+            histories = self._histories(together, expected, window.end_ms)
+            for each in together:
+                history = histories.get(each.subject.subject)
+                proposal = None if history is None else self._propose(each, history, window.end_ms)
+                kept[each.key] = _Made(proposal, window.end_ms)
+            self.waiting -= len(together)
             if time.monotonic() - began > _MOST_S:
                 break
         self._made = kept
@@ -95,19 +102,15 @@ class SecondLook:
                     found.append(_Asked(key, point, subject, every_ms))
         return found
 
-    def _propose(self, asked: _Asked, expected: ExpectedTimes, end_ms: int) -> Proposal | None:
-        history = history_of(
-            self._store,
-            asked.point,
-            asked.subject.subject,
-            asked.subject.tags,
-            asked.every_ms,
-            expected,
-            end_ms - HISTORY_MS,
-            end_ms,
-        )
-        if history is None:
-            return None
+    def _histories(
+        self, asked: Sequence[_Asked], expected: ExpectedTimes, end_ms: int
+    ) -> dict[Subject, History]:
+        subjects = {each.subject.subject: each.subject.tags for each in asked}
+        one = asked[0]
+        start_ms = end_ms - HISTORY_MS
+        return histories_of(self._store, one.point, subjects, one.every_ms, expected, start_ms, end_ms)
+
+    def _propose(self, asked: _Asked, history: History, end_ms: int) -> Proposal | None:
         wrong = asked.key[2]
         moment = datetime.fromtimestamp(end_ms / 1000, ZoneInfo(self._plan.timezone))
         offset = moment.utcoffset()
@@ -115,6 +118,16 @@ class SecondLook:
         found = propose_hold(history, wrong.comparison) if wrong.kind == "flapping" else None
         found = found or propose_level(history, wrong.comparison, zone_ms)
         return found if found and _is_settable(found, asked, wrong) else None
+
+
+def _together(due: Sequence[_Asked]) -> Iterator[list[_Asked]]:
+    """The same, in parts that are read at once."""
+    parts: dict[tuple[str, int], list[_Asked]] = {}
+    for each in due:
+        parts.setdefault((each.point.id, each.every_ms), []).append(each)
+    for part in parts.values():
+        for start in range(0, len(part), _MOST_AT_ONCE):
+            yield part[start : start + _MOST_AT_ONCE]
 
 
 def _is_settable(proposal: Proposal, asked: _Asked, wrong: Misfit) -> bool:

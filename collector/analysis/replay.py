@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,22 +63,36 @@ def read_history(
     A window that can hold more than ``most_samples`` is thinned: of each bucket of time the last sample
     stays, and the bucket's length is the spacing. ValueError when the window has no spacing.
     """
-    if window.every_ms is None:
-        raise ValueError(f"expected a window with a spacing, got {window}")
-    bucket_ms = -(-(window.end_ms - window.start_ms) // most_samples)
-    if bucket_ms > window.every_ms:
-        window = replace(window, every_ms=bucket_ms)
+    return read_histories(train, [window], rate=rate, scale=scale, most_samples=most_samples)[0]
+
+
+def read_histories(
+    train: Train, windows: Sequence[SubjectWindow], *, rate: bool, scale: float, most_samples: int
+) -> list[History]:
+    """The same of several windows, of subjects of their own, as long as each other and with one spacing."""
+    every_ms, length_ms = windows[0].every_ms, windows[0].end_ms - windows[0].start_ms
+    if every_ms is None:
+        raise ValueError(f"expected a window with a spacing, got {windows[0]}")
+    for window in windows:
+        if (window.every_ms, window.end_ms - window.start_ms) != (every_ms, length_ms):
+            raise ValueError(f"expected windows as long as {windows[0]} and with its spacing, got {window}")
+    bucket_ms = -(-length_ms // most_samples)
+    if bucket_ms > every_ms:
+        every_ms = bucket_ms
+        windows = [replace(window, every_ms=bucket_ms) for window in windows]
         thinned = train.relation.aggregate(
             f"subject, max(t) AS t, arg_max(value, t) AS value, t // {bucket_ms} AS bucket"
         )
         train = replace(train, relation=thinned)
-    load_windows(train.connection, [window])
+    load_windows(train.connection, windows)
     load_samples(train, rate=rate, scale=scale, unknown_spacing=False)
     columns = train.connection.execute(
-        f"SELECT begins, ends, value FROM {SAMPLES} WHERE ends > begins ORDER BY begins"
+        f"SELECT window_id, begins, ends, value FROM {SAMPLES} WHERE ends > begins ORDER BY window_id, begins"
     ).fetchnumpy()
     begins, ends = (np.asarray(columns[name], np.int64) for name in ("begins", "ends"))
-    return History(begins, ends, np.asarray(columns["value"], np.float64), window.every_ms or bucket_ms)
+    value = np.asarray(columns["value"], np.float64)
+    borders = np.searchsorted(np.asarray(columns["window_id"], np.int64), np.arange(len(windows) + 1))
+    return [History(begins[a:b], ends[a:b], value[a:b], every_ms) for a, b in pairwise(borders.tolist())]
 
 
 def breaching(levels: Levels, value: Values) -> npt.NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.analysis.replay import episodes, read_history, runs, standing
+from collector.analysis.replay import episodes, read_histories, read_history, runs, standing
 from collector.analysis.statistics import Levels, SubjectWindow, period_statistics
 from collector.store.base import Train
 
@@ -87,6 +87,19 @@ def test_a_long_history_is_thinned_to_its_last_samples() -> None:
     assert len(history.value) == 100
     assert {after - before for before, after in pairwise(history.value)} == {10.0}
     assert history.value[0] == 9.0
+
+
+def test_several_histories_are_read_at_once_as_one_by_one() -> None:
+    rows = [(n * 5 * S, float(n % 7)) for n in range(30)]
+    train = train_of([(MIDNIGHT + t, value) for t, value in rows])
+    CONNECTION.execute("INSERT INTO train SELECT 2, t + 1000, value + 1 FROM train")
+    windows = [SubjectWindow(n, MIDNIGHT + 20 * S, MIDNIGHT + 120 * S, 5 * S) for n in (2, 1, 0)]
+    together = read_histories(train, windows, rate=False, scale=1.0, most_samples=100)
+    for window, several in zip(windows, together, strict=True):
+        alone = read_history(train, window, rate=False, scale=1.0, most_samples=100)
+        for name in ("begins", "ends", "value"):
+            assert getattr(several, name).tolist() == getattr(alone, name).tolist()
+    assert [len(each.value) for each in together] == [21, 0, 20]
 
 
 def test_a_window_without_a_spacing_cannot_be_read() -> None:
