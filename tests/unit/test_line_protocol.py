@@ -1,3 +1,5 @@
+"""Line protocol as Setpoint writes it."""
+
 from __future__ import annotations
 
 import subprocess

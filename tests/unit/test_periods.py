@@ -1,3 +1,5 @@
+"""When reporting periods begin and end, in the plan's time zone."""
+
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 

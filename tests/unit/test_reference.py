@@ -1,3 +1,5 @@
+"""The reference of the configuration is that of the structs."""
+
 import importlib.util
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The table of series."""
+
 from __future__ import annotations
 
 from math import isnan
