@@ -13,6 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
 Histogram = Mapping[int, int]
 """Milliseconds per bin key; bins without time are left out."""
 
@@ -22,6 +28,9 @@ class Bins(Protocol):
 
     def key_sql(self, value: str) -> str:
         """SQL for the INTEGER key of the bin that holds ``value``, a finite DOUBLE expression."""
+
+    def keys(self, value: Floats) -> Ints:
+        """The same of finite numbers."""
 
     def representative(self, key: int) -> float:
         """The value that stands for a bin; infinite for the open bins at the ends."""
@@ -52,6 +61,14 @@ class LinearBins:
             f" ELSE least({bin_}, {self.COUNT - 1})::INTEGER END"
         )
 
+    def keys(self, value: Floats) -> Ints:
+        with np.errstate(over="ignore"):
+            bin_ = (value - self.low) / (self.high - self.low) * self.COUNT
+        keys = np.minimum(np.floor(bin_, out=bin_), self.COUNT - 1, out=bin_)
+        keys[value < self.low] = -1
+        keys[value > self.high] = self.COUNT
+        return keys.astype(np.int64)
+
     def representative(self, key: int) -> float:
         if key < 0:
             return -math.inf
@@ -81,6 +98,20 @@ class LogBins:
             f"CASE WHEN abs({value}) < 1e-300::DOUBLE THEN 0"
             f" ELSE sign({value})::INTEGER * ({index} + {self.OFFSET}) END"
         )
+
+    def keys(self, value: Floats) -> Ints:
+        magnitude = np.abs(value)
+        is_zero = magnitude < 1e-300
+        magnitude[is_zero] = 1
+        index = np.log(magnitude) / self.LN_GAMMA
+        # Logarithms differ in the last bits from one processor to another; between two bins that matters.
+        unsure = np.flatnonzero((np.abs(index - np.rint(index)) < 1e-8) & (magnitude != 1))
+        if len(unsure):
+            found, where = np.unique(magnitude[unsure], return_inverse=True)
+            index[unsure] = np.array([math.log(one) / self.LN_GAMMA for one in found.tolist()])[where]
+        keys = np.sign(value).astype(np.int64) * (np.ceil(index).astype(np.int64) + self.OFFSET)
+        keys[is_zero] = 0
+        return keys
 
     def representative(self, key: int) -> float:
         if key == 0:

@@ -230,6 +230,21 @@ _COUNTED_EVENLY = """
 """
 
 
+def usable_sql(scale: float) -> str:
+    """SQL that is true where the column ``value`` is a number and stays one when it is scaled."""
+    return f"isfinite(value) AND isfinite(value * '{scale!r}'::DOUBLE)"
+
+
+def find_spacings(train: Train, *, rate: bool, scale: float) -> list[int | None]:
+    """The spacings of WINDOWS, in their order. Where none is planned, it is the lower median of those in the
+    window, which is filled in there, too; it stays unknown below two samples.
+    """
+    usable = "isfinite(value)" if rate else usable_sql(scale)
+    train.relation.query(_TRAIN, _MEDIAN_SPACING.format(source=_TRAIN, usable=usable))
+    found = train.connection.execute(f"SELECT every_ms FROM {WINDOWS} ORDER BY window_id").fetchall()
+    return [every_ms for (every_ms,) in found]
+
+
 def load_samples(
     train: Train, *, rate: bool, scale: float, unknown_spacing: bool, derivation: Derivation = PLAIN
 ) -> None:
@@ -239,14 +254,14 @@ def load_samples(
     median of the spacings in the window, and stays NULL below two samples. ``derivation`` says what the
     trains beside the train are for. ValueError when one is missing.
     """
-    if derivation is not PLAIN:
+    if derivation != PLAIN:
         load_derived(train, derivation)
     # Read from its text, a DOUBLE literal is exact; a bare 0.1 would be a DECIMAL.
     scale_sql = f"'{scale!r}'::DOUBLE"
     is_ratio = derivation.second == "ratio"
     plain = rate or is_ratio
     words = {
-        "usable": "isfinite(value)" if plain else f"isfinite(value) AND isfinite(value * {scale_sql})",
+        "usable": "isfinite(value)" if plain else usable_sql(scale),
         # Of a ratio, both come at the same time, or neither counts.
         "source": f"(SELECT * FROM {_TRAIN} JOIN {OTHER} USING (subject, t))" if is_ratio else _TRAIN,
     }

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-import numpy as np
-
 from collector.analysis.derived import PLAIN, Derivation
 from collector.analysis.episodes import Breaches, read_breaches
 from collector.analysis.histogram import Bins, Histogram, bins_for, percentile
-from collector.analysis.segments import PIECES, SAMPLES, load_samples
+from collector.analysis.segments import PIECES, SAMPLES, find_spacings, load_samples
+from collector.analysis.tally import tally
+from collector.analysis.totals import Totals, read_histograms, read_totals
 from collector.analysis.windows import (
     LEVEL_NAMES,
     SPANS,
@@ -24,7 +24,6 @@ from collector.analysis.windows import (
     LevelName,
     Levels,
     SubjectWindow,
-    condition_sql,
     load_windows,
 )
 from setpoint.finding import round12
@@ -152,17 +151,26 @@ def period_statistics(
     ]
     with _temporary_tables(train.connection, derivation):
         load_windows(train.connection, windows)
-        unknown_spacing = any(window.every_ms is None for window in windows)
-        load_samples(
-            train,
-            rate=rate,
-            scale=float(scale),
-            unknown_spacing=unknown_spacing,
-            derivation=derivation,
-        )
-        totals = _read_totals(train.connection, windows, is_ratio=derivation.second == "ratio")
-        histograms = _read_histograms(train.connection, bins)
-        breaches = read_breaches(train.connection, windows, asked, max_episodes)
+        known = [window.every_ms for window in windows]
+        if derivation != PLAIN:
+            load_samples(
+                train, rate=rate, scale=float(scale), unknown_spacing=None in known, derivation=derivation
+            )
+            totals = read_totals(train.connection, windows, is_ratio=derivation.second == "ratio")
+            histograms = read_histograms(train.connection, bins)
+            breaches = read_breaches(train.connection, windows, asked, max_episodes)
+        else:
+            every_ms = find_spacings(train, rate=rate, scale=float(scale)) if None in known else known
+            totals, histograms, breaches = tally(
+                train,
+                windows,
+                every_ms,
+                asked,
+                rate=rate,
+                scale=float(scale),
+                bins=bins,
+                max_episodes=max_episodes,
+            )
     return [
         _statistics(
             window,
@@ -181,96 +189,9 @@ def period_statistics(
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Totals:
-    every_ms: int | None
-    samples: int
-    first_ms: int | None
-    last_ms: int | None
-    last: float | None
-    measured_ms: int
-    good_ms: int
-    min: float | None
-    max: float | None
-    share_sum: float
-    """The sum of the values, each weighted with its part of the window's length."""
-    ratio_part: float | None
-    ratio_whole: float | None
-
-
-# Weights below 1 keep the sum of the largest floats finite; divided by a power of two they are exact. fsum
-# is Kahan's summation: the order of the rows, which differs from run to run, then stays out of the 12 digits
-# that are shown.
-_TOTALS = f"""
-SELECT
-    window_id,
-    every_ms,
-    coalesce(samples, 0),
-    first_ms,
-    last_ms,
-    last_value,
-    coalesce(measured_ms, 0),
-    coalesce(good_ms, 0),
-    low,
-    high,
-    coalesce(share_sum * ({{longest_ms}} / (end_ms - start_ms)), 0),
-    {{ratio}}
-FROM {WINDOWS} LEFT JOIN (
-    SELECT
-        window_id,
-        count(*) FILTER (inside) AS samples,
-        min(t) FILTER (inside) AS first_ms,
-        max(t) FILTER (inside) AS last_ms,
-        arg_max_null(value, t) FILTER (inside) AS last_value,
-        sum(length_ms)::BIGINT AS measured_ms,
-        {{good}} AS good_ms,
-        min(value) FILTER (length_ms > 0) AS low,
-        max(value) FILTER (length_ms > 0) AS high,
-        fsum(value * (length_ms / {{longest_ms}})) FILTER (length_ms > 0) AS share_sum
-        {{sums}}
-    FROM (SELECT *, CASE WHEN ends > begins THEN ends - begins END AS length_ms FROM {SAMPLES}) {{judged}}
-    GROUP BY window_id
-) USING (window_id)
-"""
-
-
-def _read_totals(
-    connection: duckdb.DuckDBPyConnection, windows: Sequence[SubjectWindow], *, is_ratio: bool
-) -> dict[int, _Totals]:
-    judges = any(window.good is not None for window in windows)
-    longest_ms = max(window.end_ms - window.start_ms for window in windows)
-    statement = _TOTALS.format(
-        ratio="coalesce(part_sum, 0), coalesce(whole_sum, 0)" if is_ratio else "NULL, NULL",
-        sums=", fsum(part) AS part_sum, fsum(whole) AS whole_sum" if is_ratio else "",
-        good=f"sum(length_ms) FILTER {condition_sql('good', windows)}::BIGINT" if judges else "0",
-        judged=f"JOIN {WINDOWS} USING (window_id)" if judges else "",
-        longest_ms=f"'{2 ** longest_ms.bit_length()}'::DOUBLE",
-    )
-    return {row[0]: _Totals(*row[1:]) for row in connection.execute(statement).fetchall()}
-
-
-def _read_histograms(connection: duckdb.DuckDBPyConnection, bins: Bins) -> dict[int, Histogram]:
-    # Two thousand subjects have some 400,000 bins: as arrays, these are read three times as fast as rows.
-    columns = connection.execute(
-        f"SELECT window_id, {bins.key_sql('value')} AS bin, sum(ends - begins)::BIGINT AS length_ms"
-        f" FROM {SAMPLES} WHERE ends > begins AND value IS NOT NULL"
-        " GROUP BY window_id, bin ORDER BY window_id, bin"
-    ).fetchnumpy()
-    window_ids, starts = np.unique(columns["window_id"], return_index=True)
-    return {
-        int(window_id): dict(zip(keys.tolist(), lengths_ms.tolist(), strict=True))
-        for window_id, keys, lengths_ms in zip(
-            window_ids,
-            np.split(columns["bin"], starts[1:]),
-            np.split(columns["length_ms"], starts[1:]),
-            strict=False,  # of nothing, np.split still makes one part
-        )
-    }
-
-
 def _statistics(
     window: SubjectWindow,
-    totals: _Totals,
+    totals: Totals,
     histogram: Histogram,
     bins: Bins,
     breaches: Mapping[LevelName, Breaches],
