@@ -29,6 +29,7 @@ from collector.self_metrics import self_lines
 from collector.series import SeriesTable
 from collector.settings import CollectorSettings
 from collector.sharing import Sharing
+from collector.steady_clock import SteadyClock
 from collector.store.base import StoreUnavailable
 from collector.store.duckdb import DuckDBStore, QueryError
 from collector.store.open import open_store
@@ -136,6 +137,7 @@ class Collector:
         self.review_error = ""
         self.now_error = ""
         self._judged: str | None = None
+        self._clock = SteadyClock()
         self._confirming: set[asyncio.Future[Acks]] = set()
         self._finding_lines = FindingLines(settings.collector.name)
         # One analysis at a time: each may take the store's memory limit.
@@ -240,7 +242,7 @@ class Collector:
 
     async def _expire(self) -> None:
         # The other engines have a retention of their own.
-        if not isinstance(self.store, DuckDBStore):
+        if not isinstance(self.store, DuckDBStore) or not self._clock.is_steady():
             return
         try:
             gone = await self.store.expire(now_ms() - self._settings.store.retention)

@@ -21,6 +21,7 @@ from collector.rollups.reading import RollupReader
 from collector.rollups.writer import RollupWriter, Told
 from collector.series import SeriesTable
 from collector.settings import CollectorSettings
+from collector.steady_clock import SteadyClock
 from collector.store.base import Store, StoreUnavailable
 from setpoint.plan import Plan, PlanPoint
 
@@ -75,6 +76,7 @@ class Rolling:
             settled_ms=self._settled_ms,
         )
         self._expired_s = time.monotonic()
+        self._clock = SteadyClock()
         self.error = ""
         """Why nothing is rolled up at present."""
 
@@ -111,7 +113,7 @@ class Rolling:
                 await tell(lines)
             if told is not None and told.hours:
                 await asyncio.to_thread(self.file.tell, told.point, told.hours)
-            if time.monotonic() - self._expired_s > _EXPIRE_EVERY_S:
+            if time.monotonic() - self._expired_s > _EXPIRE_EVERY_S and self._clock.is_steady():
                 self._expired_s = time.monotonic()
                 await asyncio.to_thread(self.file.expire, now_ms - self._keep_ms)
         except (StoreUnavailable, sqlite3.Error) as error:
