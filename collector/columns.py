@@ -30,6 +30,35 @@ from setpoint.line_protocol import NS_PER_MS
 
 # Fewer than these cost the strict parser less than another attempt at all of them costs here.
 _FEW_LINES = 8
+_MAX_FORMS = 1_000
+
+
+class _Form(NamedTuple):
+    """Fields apart from their values: what an `Entry` has of them, their names, and the end of its name."""
+
+    names: dict[str, None]
+    keys: bytes
+    integers: bytes
+    skeleton: bytes | None
+    kinds: bytes
+
+
+def _form_of(fields: bytes) -> _Form | None:
+    parts = fields.replace(b"=", b",").split(b",")
+    keys = parts[::2]
+    kinds = [value.translate(None, NUMBER_BYTES) for value in parts[1::2]]
+    if any(kind not in (b"", b"i") for kind in kinds):
+        return None
+    joined_keys = b",".join(keys)
+    return _Form(
+        names=dict.fromkeys(key.decode() for key in keys),
+        keys=joined_keys,
+        integers=bytes(kind == b"i" for kind in kinds),
+        skeleton=b",".join(key + b"=" + kind for key, kind in zip(keys, kinds, strict=True))
+        if has_plain_keys(joined_keys)
+        else None,
+        kinds=fields.translate(None, NUMBER_BYTES),
+    )
 
 
 class LineCache:
@@ -38,6 +67,7 @@ class LineCache:
     def __init__(self, max_lines: int = 65_536) -> None:
         self._max_lines = max_lines
         self._entries: dict[bytes, Entry | None] = {}
+        self._forms: dict[bytes, _Form] = {}
         self._bodies = BodyCache()
 
     def __len__(self) -> int:
@@ -46,6 +76,7 @@ class LineCache:
     def clear(self) -> None:
         """Forgets everything."""
         self._entries.clear()
+        self._forms.clear()
         self._bodies.clear()
 
     def remember(self, line: bytes, numbers: Mapping[str, int]) -> None:
@@ -58,21 +89,12 @@ class LineCache:
         if len(tokens) != 3 or b'"' in line or b"\\" in line:
             return
         prefix, fields, _ = tokens
-        parts = fields.replace(b"=", b",").split(b",")
-        keys, values = parts[::2], parts[1::2]
-        kinds = [value.translate(None, NUMBER_BYTES) for value in values]
-        if any(kind not in (b"", b"i") for kind in kinds):
+        form = self._form(fields, numbers)
+        if form is None:
             return
-        joined_keys = b",".join(keys)
-        entry = Entry(
-            series=array("i", [numbers[key.decode()] for key in keys]).tobytes(),
-            keys=joined_keys,
-            integers=bytes(kind == b"i" for kind in kinds),
-            skeleton=b",".join(key + b"=" + kind for key, kind in zip(keys, kinds, strict=True))
-            if has_plain_keys(joined_keys)
-            else None,
-        )
-        name = b"\n" + prefix + fields.translate(None, NUMBER_BYTES)
+        series = array("i", map(numbers.__getitem__, form.names)).tobytes()
+        entry = Entry(series, form.keys, form.integers, form.skeleton)
+        name = b"\n" + prefix + form.kinds
         if name in self._entries:
             # Two lines that differ in the digits of a field key (load1, load5) have the same name. They
             # would replace each other all the time; neither is recognised.
@@ -82,6 +104,21 @@ class LineCache:
         if len(self._entries) >= self._max_lines:
             self._entries.clear()
         self._entries[name] = entry
+
+    def _form(self, fields: bytes, numbers: Mapping[str, int]) -> _Form | None:
+        """What the fields are; None when they are not of the simple kind. Most lines are of few forms."""
+        bare = skeleton(fields)
+        known = self._forms.get(bare)
+        # Keys without a number are in the skeleton as they are, in their order: with the same names it is
+        # the same form.
+        if known is not None and known.names.keys() == numbers.keys():
+            return known
+        form = _form_of(fields)
+        if form is not None and form.skeleton is not None:
+            if len(self._forms) >= _MAX_FORMS:
+                self._forms.clear()
+            self._forms[bare] = form
+        return form
 
     def columns(
         self, tokens: Tokens, earliest_ns: int, latest_ns: int, max_line_bytes: int
@@ -186,6 +223,6 @@ def _columns(
         lines=positions,
         counts=layout.counts,
         series=layout.series,
-        time_ms=np.repeat(np.array(times_ms, np.int64), layout.counts),
+        time_ms=np.array(times_ms, np.int64).repeat(layout.counts),
         value=value,
     )

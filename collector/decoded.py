@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,7 +33,7 @@ class Decoded:
     batch: Batch | None = None
     rejected: Rejection | None = None
     rejected_lines: list[tuple[bytes, str]] = field(default_factory=list)
-    rejected_by_fault: Counter[LineFault] = field(default_factory=Counter)
+    rejected_by_fault: dict[LineFault, int] = field(default_factory=dict)
     rejected_readings: int = 0
     clock_skew: int = 0
     clock_offset_ms: int = 0
@@ -48,7 +47,7 @@ class Decoded:
 
     def refuse(self, line: bytes, why: LineRefused) -> None:
         """Counts a line, or a part of one, that is not taken."""
-        self.rejected_by_fault[why.fault] += 1
+        self.rejected_by_fault[why.fault] = self.rejected_by_fault.get(why.fault, 0) + 1
         self.rejected_readings += why.readings
         if len(self.rejected_lines) < _KEPT_LINES:
             self.rejected_lines.append((line[:_KEPT_LINE_BYTES], str(why)))
@@ -58,9 +57,12 @@ class Decoded:
 
     def reject_all(self) -> None:
         """Rejects the payload, because every line of it was refused."""
-        fault = self.rejected_by_fault.most_common(1)[0][0]
+        fault, _ = self._most_common()[0]
         self.rejected = Rejection(fault, self._reason_of_lines("every line was"))
 
+    def _most_common(self) -> list[tuple[LineFault, int]]:
+        return sorted(self.rejected_by_fault.items(), key=lambda fault: -fault[1])
+
     def _reason_of_lines(self, subject: str) -> str:
-        counts = ", ".join(f"{count} for {fault}" for fault, count in self.rejected_by_fault.most_common())
+        counts = ", ".join(f"{count} for {fault}" for fault, count in self._most_common())
         return f"{subject} refused ({counts}): {self.rejected_lines[0][1]}"

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from collector.agents import Agents
 from collector.attempts import GIVE_UP_AFTER, Attempts
 from collector.decode import Decoded, Decoder
@@ -252,13 +254,13 @@ class Intake:
 
     def _settle(self, group: Sequence[_Work], acks: Acks) -> None:
         """After the commit: rejects to their folder (on disk before the ack), counts, acks."""
+        self._observe([work.decoded.batch for work in group if work.decoded and work.decoded.batch])
         for work in group:
             decoded = work.decoded
             assert decoded is not None
             agent = self._agents.get(work.origin.site, work.origin.agent) if work.origin.enrolled else None
             batch = decoded.batch
             if batch is not None:
-                self._series.observe(batch.series, batch.time_ms, batch.value)
                 if agent is not None:
                     agent.first_ms = agent.first_ms or work.message.received_ms
                     agent.last_ms = work.message.received_ms
@@ -279,6 +281,14 @@ class Intake:
                     agent.sent(work.header.sent_ns // 1_000_000 - work.message.received_ms)
             if work.origin.enrolled and work.header is not None:
                 _answer(acks.of(work.origin), work.header.batch_id, decoded)
+
+    def _observe(self, batches: Sequence[Batch]) -> None:
+        if batches:
+            self._series.observe(
+                np.concatenate([batch.series for batch in batches]),
+                np.concatenate([batch.time_ms for batch in batches]),
+                np.concatenate([batch.value for batch in batches]),
+            )
 
     def _report(self, work: _Work, decoded: Decoded) -> None:
         batch_id = work.header.batch_id if work.header else ""

@@ -54,9 +54,9 @@ def plain_values(fields: bytes, integers: npt.NDArray[np.bool_]) -> npt.NDArray[
     begins = is_number[1:] > is_number[:-1]
     # A number in a key (a5=) or behind an integer (5i5) is part of no value, and would vanish from its
     # skeleton as well.
-    if is_number[0] or (begins & (text[:-1] != _EQUALS)).any():
+    if is_number[0] or np.count_nonzero(begins & (text[:-1] != _EQUALS)):
         return None
-    any_integers = bool(integers.any())
+    any_integers = bool(np.count_nonzero(integers))
     if any_integers and b".i" in fields.translate(None, _ALL_BUT_POINT):
         return None
     try:
@@ -98,7 +98,7 @@ def _checked(
         return None
     value = np.fromiter(floats, np.float64, expected)
     size = np.abs(value)
-    if integers is not None and (integers & (size >= _INT64_END)).any():
+    if integers is not None and np.count_nonzero(integers & (size >= _INT64_END)):
         return None
     value[size < SMALLEST_FLOAT] = 0.0
     return value

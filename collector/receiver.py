@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aiomqtt
+from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
 from collector.agents import Agents
@@ -28,19 +30,28 @@ _LONGEST_DELAY_S = 15.0
 _LARGEST_STATUS = 65_536
 
 
-class _Bridge(asyncio.Queue[Any]):
-    """Given to the MQTT client as its message queue: what arrives goes straight on, in the same call.
+_ACKS_AT_ONCE = 100
 
-    Awaiting each message through the client's iterator makes two tasks a message, which costs more than
-    decoding it.
+
+class _Client(aiomqtt.Client):
+    """The client of one connection, without what it does for every single message.
+
+    Awaiting a message through its iterator makes two tasks, and publishing one makes a task, a timer and a
+    look at all that are under way; either costs more than to decode a small batch.
     """
 
-    def __init__(self, receiver: Receiver) -> None:
-        super().__init__()
-        self._receiver = receiver
+    def __init__(self, arrived: Callable[[MQTTMessage], None], *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._arrived = arrived
+        # Before it connects: what a broker has kept for us may come with its first answer.
+        self._client.on_message = self._take
 
-    def put_nowait(self, item: aiomqtt.Message) -> None:
-        self._receiver.arrived(item.topic.value, item.payload)
+    def _take(self, _client: PahoClient, _userdata: object, message: MQTTMessage) -> None:
+        self._arrived(message)
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publishes with QoS 1, and waits for nothing. Without a connection nothing is sent."""
+        self._client.publish(topic, payload, qos=1)
 
 
 class Receiver:
@@ -66,8 +77,7 @@ class Receiver:
         self._sources = sources
         self._share = share
         self._group_bytes = group_bytes
-        self._client: aiomqtt.Client | None = None
-        self._acking: set[asyncio.Task[None]] = set()
+        self._client: _Client | None = None
         self.connected = False
         self.ignored_messages = 0
 
@@ -98,7 +108,8 @@ class Receiver:
 
     async def _session(self, stopping: asyncio.Task[bool], working: asyncio.Task[None]) -> None:
         secret = self._broker.password
-        async with aiomqtt.Client(
+        async with _Client(
+            self.arrived,
             self._broker.host,
             self._broker.port,
             identifier=f"setpoint-collector-{self._name}",
@@ -110,10 +121,9 @@ class Receiver:
             # publishers have no outbox, so for them the broker keeps what comes while we are away; but not
             # where another collector of the same share can take it meanwhile.
             clean_session=not self._sources or bool(self._share),
-            queue_type=lambda maxsize: _Bridge(self),  # type: ignore[arg-type]  # noqa: ARG005
-            max_inflight_messages=1000,
+            # No bound: with one, the client looks at all acks under way whenever one of them is through.
+            max_inflight_messages=0,
         ) as client:
-            client.pending_calls_threshold = 100_000
             # Every collector knows how every agent is; only readings are shared.
             topics = [
                 subscription("readings", share=self._share or None),
@@ -135,14 +145,19 @@ class Receiver:
             finally:
                 lost.cancel()
 
-    def arrived(self, topic: str, payload: object) -> None:
+    def arrived(self, message: MQTTMessage) -> None:
         """Takes one message off the network."""
-        data = payload if isinstance(payload, bytes) else b""
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            self.ignored_messages += 1
+            return
+        payload = bytes(message.payload)
         ours = parse_topic(topic)
         if ours is not None and ours.channel == "status":
-            self._take_status(ours, data)
+            self._take_status(ours, payload)
         else:
-            self._inbox.put(Incoming(topic, data, time.time_ns() // 1_000_000))
+            self._inbox.put(Incoming(topic, payload, time.time_ns() // 1_000_000))
 
     def _take_status(self, topic: Topic, payload: bytes) -> None:
         if not payload:
@@ -183,24 +198,13 @@ class Receiver:
 
     async def _ack_confirmed(self, confirm: Callable[[], Awaitable[Acks]]) -> None:
         acks = await confirm()
-        client = self._client
-        if client is not None:
-            self._ack(client, acks)
-
-    def _ack(self, client: aiomqtt.Client, acks: Acks) -> None:
-        for (site, agent), ack in acks.by_agent.items():
-            task = asyncio.create_task(
-                self._publish_ack(client, str(Topic(site, agent, "ack")), encode_ack(ack))
-            )
-            self._acking.add(task)
-            task.add_done_callback(self._acking.discard)
-
-    async def _publish_ack(self, client: aiomqtt.Client, topic: str, payload: bytes) -> None:
-        try:
-            await client.publish(topic, payload, qos=1, timeout=30)
-        except aiomqtt.MqttError as error:
-            # The agent sends the batch again, the store knows it, and it is acked then.
-            log.debug("ack on %s not delivered: %s", topic, error)
+        for number, ((site, agent), ack) in enumerate(acks.by_agent.items(), 1):
+            # Nobody waits for an ack to be delivered. Where it is not, the agent sends the batch again, the
+            # store knows it, and it is acked then.
+            if self._client is not None:
+                self._client.send(str(Topic(site, agent, "ack")), encode_ack(ack))
+            if number % _ACKS_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _origin(self, topic: str) -> Origin | None:
         ours = parse_topic(topic)

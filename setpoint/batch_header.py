@@ -15,8 +15,8 @@ MAX_HEADER_BYTES = 256
 
 # Everything is bounded, and so is the line; sequence and low go into 64-bit columns.
 _HEADER = re.compile(
-    rb"# setpoint batch=([0-9A-Za-z_-]{1,64})\.([0-9]{1,18})\.([0-9a-f]{16})"
-    rb" low=([0-9]{1,18}) sent=([0-9]{1,19})"
+    r"# setpoint batch=([0-9A-Za-z_-]{1,64})\.([0-9]{1,18})\.([0-9a-f]{16})"
+    r" low=([0-9]{1,18}) sent=([0-9]{1,19})"
 )
 
 
@@ -51,10 +51,10 @@ def encode_header(epoch: str, sequence: int, body_hash: str, low: int, sent_ns: 
 
 def parse_header(line: bytes) -> BatchHeader | None:
     """What the line, without its newline, says; None when it is not exactly a batch header."""
-    match = _HEADER.fullmatch(line)
+    match = _HEADER.fullmatch(line.decode("latin-1"))  # which takes any bytes, each as one letter
     if match is None:
         return None
-    epoch, sequence, hash_, low, sent = (group.decode("ascii") for group in match.groups())
+    epoch, sequence, hash_, low, sent = match.groups()
     return BatchHeader(epoch, int(sequence), hash_, int(low), int(sent))
 
 

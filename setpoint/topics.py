@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Literal, NamedTuple
 
 Channel = Literal["readings", "ack", "status"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_LONGEST = len("setpoint/v1///readings") + 2 * 128
 NAME_EXPECTED = "1 to 128 letters, digits, dots, hyphens or underscores, beginning with a letter or digit"
 
 
@@ -26,6 +28,11 @@ def is_name(text: str) -> bool:
 
 def parse_topic(topic: str) -> Topic | None:
     """The parts of one of our topics; None when it is not one."""
+    return _parse_topic(topic) if len(topic) <= _LONGEST else None
+
+
+@functools.lru_cache(maxsize=16_384)
+def _parse_topic(topic: str) -> Topic | None:
     parts = topic.split("/")
     if len(parts) != 5 or parts[:2] != ["setpoint", "v1"] or parts[4] not in ("readings", "ack", "status"):
         return None

@@ -665,6 +665,18 @@ def test_a_body_known_as_a_whole_is_read_strictly_where_anything_was_added(
     assert shown(decode(fast, changed)) == shown(decode(strict, changed))
 
 
+@pytest.mark.parametrize("fields", ["5a=1,n=2i", "a=1,n=2i5", "a=1,n5=2i", "a=1,n=2.i", "a=1,5n=i"])
+def test_a_digit_outside_of_a_value_is_no_part_of_one(fields: str) -> None:
+    decoder = decoder_of()
+    for _ in range(3):
+        decode(decoder, lines(1, "a=1,n=2i"))
+    strict = decode(decoder_of(), lines(1, fields))
+    again = decode(decoder, lines(1, fields))
+    assert again.rejected_by_fault == strict.rejected_by_fault
+    if again.batch is not None and strict.batch is not None:
+        assert sorted(again.batch.value.tolist()) == sorted(strict.batch.value.tolist())
+
+
 def test_a_body_known_as_a_whole_is_not_looked_at_line_by_line() -> None:
     decoder = decoder_of()
     for _ in range(2):
