@@ -1,4 +1,4 @@
-"""What a period shows about each subject: the same arithmetic, in DuckDB's SQL, for every store.
+"""What a period shows about each subject: the same arithmetic for every store.
 
 ``docs/statistics.md`` defines the terms.
 """
