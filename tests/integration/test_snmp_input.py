@@ -27,7 +27,7 @@ from tests.simulated_switch import UPTIME, switch
 from tests.snmp_servers import Snmpd
 
 T = TypeVar("T")
-SOON_S = 30
+SOON_S = 60
 
 
 def settings(ports: Sequence[int], **more: Any) -> SnmpSettings:
@@ -65,6 +65,11 @@ def states(points: Sequence[Point]) -> list[tuple[str, object]]:
     return [(p.tags["device"], p.fields["up"]) for p in points if p.measurement == "snmp_device"]
 
 
+def up_once(points: Sequence[Point]) -> set[str]:
+    """The devices that were up at any poll: on a busy machine one may not be at each."""
+    return {name for name, up in states(points) if up}
+
+
 async def gather_until(source: SnmpInput, enough: Callable[[Sequence[Point]], bool]) -> list[Point]:
     points: list[Point] = []
     while not enough(points):
@@ -89,11 +94,14 @@ def test_a_hundred_devices_dead_and_slow_ones_among_them_are_all_polled_on_their
 
         def enough(points: Sequence[Point]) -> bool:
             polls = Counter(name for name, _ in states(points))
-            return polls.keys() == names and all(polls[name] >= 2 for name in healthy)
+            return (
+                polls.keys() == names
+                and all(polls[name] >= 2 for name in healthy)
+                and up_once(points) >= names - dead
+            )
 
         points = with_input(made, lambda source: gather_until(source, enough))
-    up = dict(states(points))
-    assert {name for name in names if not up[name]} == dead
+    assert names - up_once(points) == dead
     ports = Counter(point.tags["device"] for point in points if point.measurement == "snmp_port")
     assert ports.keys() >= healthy
     assert not ports.keys() & dead

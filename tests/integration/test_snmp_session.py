@@ -102,7 +102,7 @@ def with_session(
         resolver = Resolver()
         session = await open_session(host, port, credentials or by_community(), engine, timing, resolver)
         try:
-            return await asyncio.wait_for(use(session), timing.deadline_s + 10)
+            return await asyncio.wait_for(use(session), timing.deadline_s + 60)
         finally:
             await session.close()
             resolver.close()
