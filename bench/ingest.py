@@ -119,6 +119,7 @@ async def publish(
     """Sends until then, and ``least`` batches at least."""
     compress = zstandard.ZstdCompressor(level=1).compress
     epoch = f"bench-{time.time_ns():x}"
+    sender.room = asyncio.Event()  # of this event loop
     async with aiomqtt.Client("127.0.0.1", port, identifier=sender.name, max_inflight_messages=200) as client:
         await client.subscribe(f"setpoint/v1/hq/{sender.name}/ack", qos=1)
 
