@@ -19,7 +19,6 @@ from tests.end_to_end.site import CollectorProcess, NumberedAgent, setpoint, wri
 from tests.servers import Login, Mosquitto, wait_until
 
 NOBODY = Login(None, None)
-NUMBERS = 15_000
 STORED = "setpoint_collector_readings_stored_total"
 CONNECTED = "setpoint_collector_connected"
 LATE = [f"late-{n}" for n in range(4)]
@@ -66,46 +65,49 @@ def test_two_collectors_share_the_load_and_one_that_is_killed_loses_nothing(
         one = stack.enter_context(member("one", tmp_path, secured_mosquitto, engine, reviews=True))
         two = stack.enter_context(member("two", tmp_path, secured_mosquitto, engine, reviews=False))
 
-        def agent(name: str, until: int) -> NumberedAgent:
+        def agent(name: str, **settings: int) -> NumberedAgent:
             login = secured_mosquitto.login(name)
             one = NumberedAgent(
-                tmp_path / name, login, secured_mosquitto.port, until=until, name=name, per_batch=100
+                tmp_path / name, login, secured_mosquitto.port, name=name, per_batch=100, **settings
             )
             return stack.enter_context(one)
 
-        agents = [agent(name, NUMBERS) for name in NAMES]
+        agents = [agent(name) for name in NAMES]
         # Each carries some of the load, and which one is killed makes no difference.
         for victim, other in ((two, one), (one, two), (two, one)):
-            wait_until(lambda: one.metric(STORED) > 1_000, timeout_s=30, what="a part of the load on one")
-            wait_until(lambda: two.metric(STORED) > 1_000, timeout_s=30, what="a part of the load on two")
+            wait_until(lambda: one.metric(STORED) > 1_000, timeout_s=60, what="a part of the load on one")
+            wait_until(lambda: two.metric(STORED) > 1_000, timeout_s=60, what="a part of the load on two")
             victim.kill()
             alone = other.metric(STORED)
-            wait_until(lambda: other.metric(STORED) > alone + 1_000, timeout_s=30, what="all of the load")  # noqa: B023
+            wait_until(lambda: other.metric(STORED) > alone + 1_000, timeout_s=60, what="all of the load")  # noqa: B023
             victim.start()
-        wait_until(lambda: all(each.finished for each in agents), timeout_s=60, what="empty outboxes")
+        for each in agents:
+            each.say_enough()
+        wait_until(lambda: all(each.finished for each in agents), timeout_s=120, what="empty outboxes")
+        numbers = {each.host_tag: each.numbers for each in agents}
         for collector in (one, two):
-            wait_until(lambda: collector.metric(CONNECTED) == 1, timeout_s=30, what="both connected")  # noqa: B023
+            wait_until(lambda: collector.metric(CONNECTED) == 1, timeout_s=60, what="both connected")  # noqa: B023
         written = two.metric(STORED)
-        agents += [agent(name, 1) for name in LATE]
-        wait_until(lambda: all(each.finished for each in agents), timeout_s=60, what="empty outboxes")
+        agents += [agent(name, until=1) for name in LATE]
+        wait_until(lambda: all(each.finished for each in agents), timeout_s=120, what="empty outboxes")
         assert two.metric(STORED) > written
         # The one that reviews shows the newest of each agent, whoever has written it.
-        newest = dict.fromkeys(NAMES, float(NUMBERS - 1)) | dict.fromkeys(LATE, 0.0)
-        wait_until(lambda: newest_numbers(one) == newest, timeout_s=30, what="the present state")
-        wait_until(lambda: api(one, "/api/findings")["findings"], timeout_s=30, what="a review")
+        newest = {name: float(count - 1) for name, count in numbers.items()} | dict.fromkeys(LATE, 0.0)
+        wait_until(lambda: newest_numbers(one) == newest, timeout_s=60, what="the present state")
+        wait_until(lambda: api(one, "/api/findings")["findings"], timeout_s=60, what="a review")
         assert api(two, "/api/findings")["findings"] == []
         assert "off" in str(api(two, "/healthz")["parts"]["review"])
         for each in agents:
             each.stop()
         one.stop()
         two.stop()
-        ended_ms = time.time_ns() // 1_000_000 + NUMBERS
-        for name in NAMES:
+        ended_ms = time.time_ns() // 1_000_000 + max(numbers.values())
+        for name, count in numbers.items():
             rows = engine.rows(name)
-            assert rows.keys() == set(range(NUMBERS))
-            assert rows.total() == NUMBERS
+            assert rows.keys() == set(range(count))
+            assert rows.total() == count
         read = samples_read(tmp_path / "one" / "collector.yaml", ended_ms, ended_ms - began_ms)
-        assert read == dict.fromkeys(NAMES, NUMBERS) | dict.fromkeys(LATE, 1)
+        assert read == numbers | dict.fromkeys(LATE, 1)
 
 
 def test_two_that_review_tell_so(secured_mosquitto: Mosquitto, tmp_path: Path) -> None:
