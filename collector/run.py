@@ -196,9 +196,13 @@ class Collector:
             if self._settings.collector.share:
                 jobs.append(self._look_at_others_again_and_again(stop))
         tasks = [asyncio.create_task(job) for job in jobs]
+        failing = asyncio.create_task(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
+        stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            failing.cancel()
+            stopping.cancel()
             stop.set()
             done, late = await asyncio.wait(tasks, timeout=5)
             for task in late:

@@ -9,7 +9,9 @@ import asyncio
 import contextlib
 import json
 import logging
+import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,6 +40,9 @@ from setpoint.reading import Subject, subject_of
 
 log = logging.getLogger(__name__)
 
+# How long closing waits for readers to notice; a large review takes minutes.
+_BREAK_OFF_WITHIN_S = 2.0
+
 QueryError = duckdb.Error
 """What reading a train may raise: out of memory, say. The store itself goes on."""
 
@@ -65,6 +70,9 @@ class DuckDBStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = self._connect()
         self._read = self._db.cursor()
+        self._closing = False
+        self._reading: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+        self._reading_lock = threading.Lock()
         self._broken = False
         self._seen = SeenTimes()
         try:
@@ -215,7 +223,11 @@ class DuckDBStore:
         beside: Sequence[Asked] = (),
     ) -> Train:
         """The samples of the metric's subjects, straight from the tables (nothing is copied)."""
-        connection = self._read.cursor()
+        with self._reading_lock:
+            if self._closing:
+                raise StoreUnavailable(f"{self._path} is being closed")
+            connection = self._read.cursor()
+            self._reading.add(connection)
         train, *others = (
             self._train(connection, number, asked, start_ms, end_ms)
             for number, asked in enumerate((Asked(metric, where, by), *beside))
@@ -327,10 +339,23 @@ class DuckDBStore:
         log.info("store copied to %s in %.1f s", path, time.monotonic() - began)
 
     def close(self) -> None:
-        """Waits for a write under way, and lets go of the file."""
+        """Waits for a write under way, breaks off what is being read, and lets go of the file."""
+        with self._reading_lock:
+            self._closing = True
         self._writer.shutdown(wait=True)
+        self._break_off_reading()
         self._read.close()
         self._db.close()
+
+    def _break_off_reading(self) -> None:
+        # A connection that is between two queries is not interrupted, and begins the second one.
+        until = time.monotonic() + _BREAK_OFF_WITHIN_S
+        while (reading := list(self._reading)) and time.monotonic() < until:
+            for connection in reading:
+                with contextlib.suppress(duckdb.Error):  # closed by now
+                    connection.interrupt()
+            del reading, connection  # or they would be kept alive
+            time.sleep(0.02)
 
 
 def is_in_use(path: Path) -> bool:
