@@ -129,7 +129,7 @@ class Outbox:
 
         OutboxError when another process has it, or when it is not a database.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._reserve_ballast()
         try:
             try:

@@ -76,7 +76,7 @@ class Collector:
         self._plan = plan
         self._zone = ZoneInfo(plan.timezone)
         data = Path(settings.collector.data)
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.series = SeriesTable()
         self.store = open_store(settings.store, data, self.series)
         self.register = Register(data / "register.db")

@@ -30,12 +30,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=_run)
 
 
+def _for_the_owner(path: str, flags: int) -> int:
+    """All readings and findings of a site are in a backup."""
+    return os.open(path, flags, 0o600)
+
+
 def _run(options: argparse.Namespace) -> int:
     target: Path = options.file or Path(time.strftime("setpoint-%Y%m%dT%H%M%SZ.tar", time.gmtime()))
     partial = target.with_name(target.name + ".partial")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{options.url}/api/backup", timeout=600) as response, partial.open("wb") as file:
+        with (
+            opener.open(f"{options.url}/api/backup", timeout=600) as response,
+            open(partial, "wb", opener=_for_the_owner) as file,  # noqa: PTH123  (Path.open takes no opener)
+        ):
             shutil.copyfileobj(response, file)
             file.flush()
             os.fsync(file.fileno())
