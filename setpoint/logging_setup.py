@@ -6,14 +6,15 @@ import logging
 import re
 import time
 
-# Names and reasons come from the network: none is to move a terminal's cursor, or to look like a line of ours.
+# Names and reasons come from the network: none is to move a terminal's cursor, or to look like a line of
+# ours.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class _OneEventFormatter(logging.Formatter):
     """What a message holds beyond its first line is indented; control characters are shown, not sent."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's own)
+    def formatMessage(self, record: logging.LogRecord) -> str:
         text = super().formatMessage(record).replace("\n", "\n    ")
         return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 

@@ -42,7 +42,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         with (
             opener.open(f"{options.url}/api/backup", timeout=600) as response,
-            open(partial, "wb", opener=_for_the_owner) as file,  # noqa: PTH123  (Path.open takes no opener)
+            open(partial, "wb", opener=_for_the_owner) as file,
         ):
             shutil.copyfileobj(response, file)
             file.flush()

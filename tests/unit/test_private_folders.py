@@ -16,6 +16,6 @@ def test_a_new_data_folder_is_for_its_owner(tmp_path: Path) -> None:
 
 def test_a_backup_is_for_its_owner(tmp_path: Path) -> None:
     file = tmp_path / "backup.tar"
-    with open(file, "wb", opener=_for_the_owner) as opened:  # noqa: PTH123
+    with open(file, "wb", opener=_for_the_owner) as opened:
         opened.write(b"all")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
