@@ -1,44 +1,28 @@
 """The durable queue between gathering and the broker: what is in it survives a kill, and leaves by ack only.
 
-SQLite in WAL mode with ``synchronous=FULL``: ``append`` returns when the batch is on the disk. A batch's id
-is ``<epoch>.<sequence>.<hash of the body>``; the epoch is new at every start and after a step of the clock,
-so that a restored snapshot or a cloned machine cannot use an id twice.
+A batch's id is ``<epoch>.<sequence>.<hash of the body>``; the epoch is new at every start and after a step of
+the clock, so that a restored snapshot or a cloned machine cannot use an id twice.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from agent.outbox_file import OutboxError, OutboxFile, is_disk_full
+from agent.outbox_owner import Owner, delete_owner, foreign_text, is_same_agent, read_owner, write_owner
 from setpoint.batch_header import body_hash
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS batches (
-    n INTEGER PRIMARY KEY AUTOINCREMENT,
-    epoch TEXT NOT NULL,
-    sequence INTEGER NOT NULL,
-    hash TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    readings INTEGER NOT NULL,
-    body BLOB NOT NULL
-);
-CREATE UNIQUE INDEX IF NOT EXISTS batch_id ON batches (epoch, sequence);
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-"""
-
-_INCREMENTAL = 2
 # As in a batch's header: what is longer is none of ours, and does not fit into a column of 64 bits.
 _LONGEST_SEQUENCE = 18
 # A wall clock that moved this much against the monotonic one was stepped; slewing is far slower.
@@ -46,18 +30,6 @@ _CLOCK_STEP_S = 2.0
 # How long the clock must have been steady before batches are dropped for their age: a machine that boots
 # with a dead real-time clock is set right by NTP within minutes.
 _STEADY_CLOCK_S = 3600.0
-
-
-class OutboxError(Exception):
-    """The outbox cannot be used; the text says why and what to do."""
-
-
-class Owner(NamedTuple):
-    """Whose readings an outbox holds. An empty ``machine`` is one that could not be told."""
-
-    site: str
-    agent: str
-    machine: str
 
 
 class Queued(NamedTuple):
@@ -103,13 +75,10 @@ class Outbox:
         max_age_ms: int,
         ballast_bytes: int,
     ) -> None:
-        self._path = folder / "outbox.db"
-        self._ballast = folder / "outbox.ballast"
+        self._file = OutboxFile(folder, ballast_bytes)
         self._max_bytes = max_bytes
         self._max_age_ms = max_age_ms
-        self._ballast_bytes = ballast_bytes
         self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
         self._epoch = ""
         self._sequence = 0
         self._bytes = 0
@@ -129,80 +98,38 @@ class Outbox:
 
         OutboxError when another process has it, or when it is not a database.
         """
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._reserve_ballast()
         try:
-            try:
-                self._connect()
-            except sqlite3.OperationalError as error:
-                if not _disk_full(error):
-                    raise
-                self._free_ballast()
-                # Its lock would shut out the next one.
-                self.close()
-                self._connect()
-            self._batches, self._bytes = self._one(
+            self._file.open()
+            self._batches, self._bytes = self._file.one(
                 "SELECT count(*), coalesce(sum(length(body)), 0) FROM batches"
             )
-            values = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
+            owner = read_owner(self._file.connection)
         except sqlite3.Error as error:
-            if "locked" in str(error):
-                raise OutboxError(
-                    f"{self._path} is in use by another process; "
-                    "is this agent running already? Give each agent a data folder of its own"
-                ) from None
-            raise OutboxError(f"{self._path} cannot be opened: {error}{_remedy(error)}") from None
+            raise self._file.opening_error(error) from None
         self._begin_epoch()
-        if "agent" not in values:
-            return None
-        return Owner(values["site"], values["agent"], values["machine"])
-
-    def _connect(self) -> None:
-        self._db = sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)
-        # Exclusive: one process owns the file, and the lock says so on every platform.
-        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        # So that the file can be made smaller again, a piece at a time; it must be said before any table is.
-        # Saying it again would write, for which a full disk has no room.
-        if self._db.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
-            self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA wal_autocheckpoint=64")
-        self._db.execute("PRAGMA journal_size_limit=262144")
-        self._db.execute("PRAGMA cache_size=-256")
-        # Debian's SQLite overwrites what is deleted, so that a delete costs as much disk as an insert.
-        self._db.execute("PRAGMA secure_delete=OFF")
-        self._db.executescript(_SCHEMA)
+        return owner
 
     def bind(self, owner: Owner) -> None:
         """Makes the outbox this agent's. OutboxError when it still holds another's batches, or when nothing
         can be written.
         """
-        values = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
-        held = Owner(values["site"], values["agent"], values["machine"]) if "agent" in values else None
+        held = read_owner(self._file.connection)
         if held == owner:
             return  # on a full disk, too
-        if self._batches and held is not None:
-            same_machine = not held.machine or not owner.machine or held.machine == owner.machine
-            if held[:2] != owner[:2] or not same_machine:
-                raise OutboxError(_foreign(self._path, self._batches, held, owner))
+        if self._batches and held is not None and not is_same_agent(held, owner):
+            raise OutboxError(foreign_text(self._file.path, self._batches, held, owner))
         try:
             self._with_room(lambda: self._write_owner(owner), needed=0)
         except sqlite3.Error as error:
-            raise OutboxError(f"{self._path} cannot be written: {error}") from None
+            raise OutboxError(f"{self._file.path} cannot be written: {error}") from None
 
     def _write_owner(self, owner: Owner) -> None:
-        with self._transaction() as db:
-            db.executemany(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                [("site", owner.site), ("agent", owner.agent), ("machine", owner.machine)],
-            )
+        with self._file.transaction() as db:
+            write_owner(db, owner)
 
     def close(self) -> None:
         with self._lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
+            self._file.close()
 
     # -- filling -----------------------------------------------------------------------------------
 
@@ -219,19 +146,19 @@ class Outbox:
             try:
                 self._with_room(lambda: self._insert(row), needed=len(body))
             except sqlite3.OperationalError as error:
-                if not _disk_full(error):
+                if not is_disk_full(error):
                     raise
                 self._unsaved_drops += readings
-                log.error("outbox: no room in %s; %d readings dropped", self._path.parent, readings)
+                log.error("outbox: no room in %s; %d readings dropped", self._file.folder, readings)
                 return False
             self._sequence += 1
             self._batches += 1
             self._bytes += len(body)
-            self._reserve_ballast()
+            self._file.reserve_ballast()
             return True
 
     def _insert(self, row: tuple[str, int, str, int, int, bytes]) -> None:
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             db.execute(
                 "INSERT INTO batches (epoch, sequence, hash, created_ms, readings, body) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
@@ -247,32 +174,21 @@ class Outbox:
             try:
                 return action()
             except sqlite3.OperationalError as error:
-                if not _disk_full(error) or attempt == 2:
+                if not is_disk_full(error) or attempt == 2:
                     raise
                 if self._room_bytes is None:
-                    log.warning("outbox: the disk of %s is full", self._path.parent)
-                self._free_ballast()
-                self._checkpoint()
+                    log.warning("outbox: the disk of %s is full", self._file.folder)
+                self._file.free_ballast()
+                self._file.checkpoint()
                 if needed:
-                    self._drop_oldest(until_freed=self._ballast_bytes + 2 * needed * (attempt + 1))
-                    self._give_space_back()
+                    self._drop_oldest(until_freed=self._file.ballast_bytes + 2 * needed * (attempt + 1))
+                    self._file.give_space_back()
                     self._room_bytes = self._bytes + needed
         raise AssertionError("unreachable")
 
-    def _give_space_back(self) -> None:
-        """Makes the file as small as its content, so that there is room for the ballast again."""
-        with contextlib.suppress(sqlite3.OperationalError):  # as much as can be done now
-            # Not execute(): that steps a statement without columns once, which frees a single page.
-            self._connection.executescript("PRAGMA incremental_vacuum")
-        self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        with contextlib.suppress(sqlite3.OperationalError):  # as much as can be done now
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
     def _make_room(self, size: int) -> None:
         """Drops the oldest batches while the outbox is over its bounds."""
-        if self._room_bytes is not None and self._disk_free() > 3 * self._ballast_bytes:
+        if self._room_bytes is not None and self._file.disk_free() > 3 * self._file.ballast_bytes:
             self._room_bytes = None
         bound = self._max_bytes if self._room_bytes is None else min(self._room_bytes, self._max_bytes)
         over = self._bytes + size - bound
@@ -284,7 +200,7 @@ class Outbox:
     def _drop_oldest(self, until_freed: int) -> None:
         rows: list[tuple[int, int, int]] = []
         freed = 0
-        for n, readings, size in self._connection.execute(
+        for n, readings, size in self._file.connection.execute(
             "SELECT n, readings, length(body) FROM batches ORDER BY n"
         ):
             if freed >= until_freed:
@@ -295,7 +211,7 @@ class Outbox:
 
     def _drop_older(self, than_ms: int) -> None:
         self._drop(
-            self._connection.execute(
+            self._file.connection.execute(
                 "SELECT n, readings, length(body) FROM batches WHERE created_ms < ? ORDER BY n", (than_ms,)
             ).fetchall()
         )
@@ -305,11 +221,11 @@ class Outbox:
             return
         readings = sum(r for _, r, _ in rows)
         try:
-            with self._transaction() as db:
+            with self._file.transaction() as db:
                 db.executemany("DELETE FROM batches WHERE n = ?", [(n,) for n, _, _ in rows])
                 _count(db, "dropped_readings", readings)
         except sqlite3.OperationalError as error:
-            if not _disk_full(error):
+            if not is_disk_full(error):
                 raise
             log.error("outbox: the disk is so full that nothing can even be deleted: %s", error)
             return
@@ -332,9 +248,9 @@ class Outbox:
                 "SELECT n, epoch, sequence, hash, readings, body, (SELECT min(sequence) FROM batches o "
                 f"WHERE o.epoch = b.epoch) FROM batches b WHERE n NOT IN ({marks}) ORDER BY n"
             )
-            rows = self._connection.execute(f"{query} LIMIT ?", (*skip, oldest)).fetchall()
+            rows = self._file.connection.execute(f"{query} LIMIT ?", (*skip, oldest)).fetchall()
             if newest and len(rows) == oldest:
-                rows += self._connection.execute(f"{query} DESC LIMIT ?", (*skip, newest)).fetchall()
+                rows += self._file.connection.execute(f"{query} DESC LIMIT ?", (*skip, newest)).fetchall()
         found = {n: Queued(n, e, s, h, low, r, bytes(body)) for n, e, s, h, r, body, low in rows}
         return [found[n] for n in sorted(found)]
 
@@ -347,18 +263,18 @@ class Outbox:
             try:
                 removed = self._with_room(lambda: self._delete(acked), needed=0)
             except sqlite3.OperationalError as error:
-                if not _disk_full(error):
+                if not is_disk_full(error):
                     raise
                 log.error("outbox: the disk is so full that nothing can even be deleted: %s", error)
                 return []
             self._batches -= len(removed)
             self._bytes -= sum(size for _, size in removed)
-            self._reserve_ballast()
+            self._file.reserve_ballast()
         return [n for n, _ in removed]
 
     def _delete(self, acked: Mapping[str, int]) -> list[tuple[int, int]]:
         removed: list[tuple[int, int]] = []
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             for batch_id, refused in acked.items():
                 epoch, sequence, digest = [*batch_id.split("."), "", ""][:3]
                 if not sequence.isdecimal() or len(sequence) > _LONGEST_SEQUENCE:
@@ -375,9 +291,9 @@ class Outbox:
 
     def discard(self) -> int:
         """Throws everything away; returns how many batches that were."""
-        with self._lock, self._transaction() as db:
+        with self._lock, self._file.transaction() as db:
             gone = db.execute("DELETE FROM batches").rowcount
-            db.execute("DELETE FROM meta WHERE key IN ('site', 'agent', 'machine')")
+            delete_owner(db)
         self._batches = self._bytes = 0
         return gone
 
@@ -389,8 +305,8 @@ class Outbox:
 
     def depth(self) -> Depth:
         with self._lock:
-            counts = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
-            oldest = self._one("SELECT min(created_ms) FROM batches")[0]
+            counts = dict(self._file.connection.execute("SELECT key, value FROM meta").fetchall())
+            oldest = self._file.one("SELECT min(created_ms) FROM batches")[0]
         return Depth(
             batches=self._batches,
             bytes=self._bytes,
@@ -400,28 +316,6 @@ class Outbox:
         )
 
     # -- inside ------------------------------------------------------------------------------------
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        if self._db is None:
-            raise OutboxError(f"{self._path} is not open")
-        return self._db
-
-    def _one(self, query: str) -> tuple[int, ...]:
-        row: tuple[int, ...] = self._connection.execute(query).fetchone()
-        return row
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        db = self._connection
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
 
     def _begin_epoch(self) -> None:
         self._epoch = new_epoch(time.time_ns() // 1_000_000)
@@ -436,50 +330,9 @@ class Outbox:
             self.clock_steps += 1
             self._begin_epoch()
 
-    def _reserve_ballast(self) -> None:
-        """A file of real bytes that can be given up on a full disk, where SQLite cannot even delete."""
-        try:
-            if self._ballast.exists() and self._ballast.stat().st_size >= self._ballast_bytes:
-                return
-            if self._disk_free() < 1.25 * self._ballast_bytes:
-                return
-            with self._ballast.open("wb") as file:
-                # Not a sparse file, and nothing that a compressing file system makes small.
-                file.write(os.urandom(self._ballast_bytes))
-        except OSError:
-            # No room for ballast now: giving it straight back leaves the room to the batches.
-            self._free_ballast()
-
-    def _disk_free(self) -> int:
-        return shutil.disk_usage(self._path.parent).free
-
-    def _free_ballast(self) -> None:
-        with contextlib.suppress(OSError):
-            self._ballast.unlink(missing_ok=True)
-
 
 def _count(db: sqlite3.Connection, key: str, more: int) -> None:
     db.execute(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value",
         (key, more),
-    )
-
-
-def _disk_full(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-
-
-def _remedy(error: sqlite3.Error) -> str:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return ""
-    return ". Move it away, and a new one is made; what was not yet delivered is in it"
-
-
-def _foreign(path: Path, batches: int, held: Owner, owner: Owner) -> str:
-    def tell(o: Owner) -> str:
-        return f'agent "{o.agent}" of site "{o.site}"' + (f" on machine {o.machine[:8]}" if o.machine else "")
-
-    return (
-        f"{path} holds {batches} unsent batches of {tell(held)}, and this is {tell(owner)}. "
-        "Deliver them with `setpoint agent drain`, or throw them away with `setpoint agent discard`"
     )

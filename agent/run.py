@@ -17,7 +17,9 @@ from agent.batch import Batcher
 from agent.inputs import build
 from agent.inputs.base import GathersOnce
 from agent.machine import machine_id
-from agent.outbox import Outbox, OutboxError, Owner
+from agent.outbox import Outbox
+from agent.outbox_file import OutboxError
+from agent.outbox_owner import Owner
 from agent.publisher import Publisher
 from agent.scheduler import Scheduled, Scheduler
 from agent.self_metrics import SelfInput

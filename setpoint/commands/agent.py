@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from agent import run as agent_run
-from agent.outbox import OutboxError
+from agent.outbox_file import OutboxError
 from agent.settings import AgentSettings, load_settings
 from setpoint.config import ConfigError
 from setpoint.line_protocol import encode_point

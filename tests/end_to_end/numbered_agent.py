@@ -18,7 +18,8 @@ from pathlib import Path
 import zstandard
 
 from agent.machine import machine_id
-from agent.outbox import Outbox, Owner
+from agent.outbox import Outbox
+from agent.outbox_owner import Owner
 from agent.publisher import Publisher
 from setpoint.broker_settings import BrokerSettings
 from setpoint.line_protocol import encode_point
@@ -30,7 +31,7 @@ from setpoint.units import Duration, Secret
 
 def last_row(outbox: Outbox) -> int:
     """The number of the newest row that the outbox ever held."""
-    row = outbox._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batches'").fetchone()
+    row = outbox._file.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batches'").fetchone()
     return int(row[0]) if row else 0
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from agent.outbox import Outbox, Owner
+from agent.outbox import Outbox
+from agent.outbox_owner import Owner
 from setpoint.line_protocol import encode_point
 from tests.end_to_end.site import CollectorProcess, NumberedAgent, numbers_by_count, setpoint
 from tests.servers import ROOT, Login, Mosquitto, wait_until

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.outbox import Outbox, Owner
+from agent.outbox import Outbox
+from agent.outbox_owner import Owner
 from tests.small_disk import mounted_disk
 
 OWNER = Owner("hq", "mon-01", "")

@@ -7,7 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from agent.outbox import Outbox, Owner
+from agent.outbox import Outbox
+from agent.outbox_owner import Owner
 from agent.publisher import Publisher
 from setpoint.broker_settings import BrokerSettings
 from setpoint.status import Status

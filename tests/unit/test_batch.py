@@ -15,7 +15,9 @@ import pytest
 import zstandard
 
 from agent.batch import Batcher, Compression
-from agent.outbox import Outbox, OutboxError, Owner
+from agent.outbox import Outbox
+from agent.outbox_file import OutboxError
+from agent.outbox_owner import Owner
 from collector.payload import unpack
 from setpoint.reading import Point
 

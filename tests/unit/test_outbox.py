@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent import outbox as outbox_module
-from agent.outbox import Outbox, OutboxError, Owner
+from agent.outbox import Outbox
+from agent.outbox_file import OutboxError
+from agent.outbox_owner import Owner
 
 OWNER = Owner("hq", "mon-01", "m" * 32)
 
