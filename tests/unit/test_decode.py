@@ -1,3 +1,5 @@
+"""From payloads to batches: what is taken, what is refused, and what bounds hostile input."""
+
 from __future__ import annotations
 
 import gzip

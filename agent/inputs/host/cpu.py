@@ -17,6 +17,7 @@ CpuTimes = Mapping[str, Sequence[float]]
 
 
 def read_cpu_times(proc: str = "/proc") -> CpuTimes:
+    """Time spent so far by each processor and by all, in clock ticks."""
     return parse_cpu_times(read_text(f"{proc}/stat"))
 
 

@@ -29,6 +29,7 @@ class DiskCounters(NamedTuple):
 
 
 def read_disk_counters(proc: str = "/proc") -> dict[str, DiskCounters]:
+    """Counts, bytes and ms since the start, by device, of those that have done anything."""
     return parse_disk_counters(read_text(f"{proc}/diskstats"))
 
 

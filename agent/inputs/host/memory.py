@@ -42,6 +42,7 @@ _VMSTAT_PAGE_BYTES = 4096  # what Telegraf multiplies by
 
 
 def read_meminfo(proc: str = "/proc") -> dict[str, int]:
+    """What the kernel says of memory, by its names: bytes, or plain counts where it names no unit."""
     return parse_meminfo(read_text(f"{proc}/meminfo"))
 
 
@@ -75,6 +76,7 @@ def memory_points(meminfo: Mapping[str, int]) -> list[Point]:
 
 
 def read_swapped_pages(proc: str = "/proc") -> tuple[int, int]:
+    """Pages swapped in and out since the start."""
     return parse_swapped_pages(read_text(f"{proc}/vmstat"))
 
 

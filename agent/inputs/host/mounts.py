@@ -44,6 +44,7 @@ class Mount(NamedTuple):
 
     @property
     def mode(self) -> str:
+        """``rw`` or ``ro``."""
         return "rw" if "rw" in self.options else "ro"
 
 

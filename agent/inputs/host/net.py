@@ -26,6 +26,7 @@ NetCounters = Mapping[str, Mapping[str, int]]
 
 
 def read_net_counters(proc: str = "/proc") -> NetCounters:
+    """Bytes, packets, errors and drops since it was made, by interface."""
     return parse_net_counters(read_text(f"{proc}/net/dev"))
 
 

@@ -48,6 +48,7 @@ def read_cpu_times() -> CpuTimes:
 
 
 def read_memory_points() -> list[Point]:
+    """The point ``mem``, in bytes and percent."""
     memory = psutil.virtual_memory()
     fields: dict[str, FieldValue] = {
         "total": memory.total,
@@ -62,6 +63,7 @@ def read_memory_points() -> list[Point]:
 
 
 def read_swap_points() -> list[Point]:
+    """The point ``swap``, in bytes and percent; ``in`` and ``out`` are bytes since the start."""
     swap = psutil.swap_memory()
     fields: dict[str, FieldValue] = {
         "total": swap.total,
@@ -75,6 +77,7 @@ def read_swap_points() -> list[Point]:
 
 
 def read_disk_counters() -> dict[str, DiskCounters]:
+    """Counts, bytes and ms since the start, by device."""
     counters = {}
     for name, disk in (psutil.disk_io_counters(perdisk=True, nowrap=False) or {}).items():
         counters[name] = DiskCounters(
@@ -92,6 +95,7 @@ def read_disk_counters() -> dict[str, DiskCounters]:
 
 
 def read_net_points(settings: HostSettings) -> list[Point]:
+    """A point ``net`` for each wanted interface: bytes and counts so far, ``speed`` in Mbit/s or -1."""
     states = psutil.net_if_stats()
     points = []
     for name, counters in psutil.net_io_counters(pernic=True, nowrap=False).items():
@@ -130,6 +134,7 @@ def read_system_points() -> list[Point]:
 
 
 def read_process_points() -> list[Point]:
+    """The point ``processes``: how many there are in each state, and how many threads."""
     counts = dict.fromkeys(("blocked", "zombies", "stopped", "running", "sleeping", "unknown"), 0)
     total = threads = 0
     for process in psutil.process_iter(["status", "num_threads"]):
@@ -141,6 +146,7 @@ def read_process_points() -> list[Point]:
 
 
 def read_sensors() -> list[Sensor]:
+    """The temperature of every sensor, in degrees Celsius; none on a platform that tells none."""
     read = getattr(psutil, "sensors_temperatures", None)  # Windows and macOS have none
     if read is None:
         return []
@@ -152,6 +158,7 @@ def read_sensors() -> list[Sensor]:
 
 
 def read_mounts() -> list[Mount]:
+    """The mounts of physical devices, as the platform counts them."""
     return [
         Mount(part.mountpoint, part.device, part.fstype, tuple(part.opts.split(",")))
         for part in psutil.disk_partitions(all=False)
@@ -159,5 +166,6 @@ def read_mounts() -> list[Mount]:
 
 
 def read_usage(path: str) -> Usage:
+    """How full the filesystem of a path is, in bytes. OSError when that cannot be told."""
     usage = psutil.disk_usage(path)
     return Usage(usage.total, usage.used, usage.free)
