@@ -9,16 +9,13 @@ import asyncio
 import contextlib
 import json
 import logging
-import threading
 import time
-import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 
 from collector.series import SeriesTable
 from collector.store.base import (
@@ -34,14 +31,12 @@ from collector.store.base import (
     WriteResult,
 )
 from collector.store.deliveries import Deliveries, DeliveryRow
+from collector.store.duckdb_insert import insert_deliveries, insert_points, insert_series, insert_texts
+from collector.store.duckdb_read import Readers, first_times, train_of
 from collector.store.schema import SchemaError, migrate
 from collector.store.seen import Numbers, SeenTimes, Times
-from setpoint.reading import Subject, subject_of
 
 log = logging.getLogger(__name__)
-
-# How long closing waits for readers to notice; a large review takes minutes.
-_BREAK_OFF_WITHIN_S = 2.0
 
 QueryError = duckdb.Error
 """What reading a train may raise: out of memory, say. The store itself goes on."""
@@ -70,9 +65,7 @@ class DuckDBStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = self._connect()
         self._read = self._db.cursor()
-        self._closing = False
-        self._reading: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
-        self._reading_lock = threading.Lock()
+        self._readers = Readers(path)
         self._broken = False
         self._seen = SeenTimes()
         try:
@@ -176,16 +169,16 @@ class DuckDBStore:
         rows = [row for batch in fresh if (row := self._deliveries.row(batch)) is not None]
         if not fresh:
             return result
-        until = len(self._series)
+        unsaved = [self._series.entry(n) for n in range(self._saved_series, len(self._series))]
         series = np.concatenate([b.series for b in fresh])
         time_ms = np.concatenate([b.time_ms for b in fresh])
         value = np.concatenate([b.value for b in fresh])
         with self._transaction():
-            self._insert_series(until)
-            _insert_points(self._db, series, time_ms, value)
-            _insert_texts(self._db, [text for b in fresh for text in b.texts])
-            _insert_deliveries(self._db, rows)
-        self._saved_series = until
+            insert_series(self._db, self._saved_series, unsaved)
+            insert_points(self._db, series, time_ms, value)
+            insert_texts(self._db, [text for b in fresh for text in b.texts])
+            insert_deliveries(self._db, rows)
+        self._saved_series += len(unsaved)
         self._deliveries.add(rows)
         self._note_seen(fresh, series, time_ms)
         result.readings = sum(b.readings for b in fresh)
@@ -196,20 +189,6 @@ class DuckDBStore:
         if texts := [text for batch in fresh for text in batch.texts]:
             numbers, times, _ = zip(*texts, strict=True)
             self._seen.note(np.array(numbers, np.int32), np.array(times, np.int64))
-
-    def _insert_series(self, until: int) -> None:
-        entries = [self._series.entry(n) for n in range(self._saved_series, until)]
-        if not entries:
-            return
-        columns = {
-            "id": np.arange(self._saved_series, until, dtype=np.int32),
-            "measurement": _strings([e.key.measurement for e in entries]),
-            "tags": _strings([json.dumps(e.key.tags, ensure_ascii=False) for e in entries]),
-            "field": _strings([e.key.field for e in entries]),
-            "type": _strings([e.type for e in entries]),
-            "first_ms": np.array([e.first_ms for e in entries], np.int64),
-        }
-        _insert(self._db, "series", columns)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -223,43 +202,13 @@ class DuckDBStore:
         beside: Sequence[Asked] = (),
     ) -> Train:
         """The samples of the metric's subjects, straight from the tables (nothing is copied)."""
-        with self._reading_lock:
-            if self._closing:
-                raise StoreUnavailable(f"{self._path} is being closed")
-            connection = self._read.cursor()
-            self._reading.add(connection)
+        connection = self._readers.connect(self._read)
         train, *others = (
-            self._train(connection, number, asked, start_ms, end_ms)
+            train_of(connection, number, asked, self._series, start_ms, end_ms)
             for number, asked in enumerate((Asked(metric, where, by), *beside))
         )
         train.beside = others
         return train
-
-    def _train(
-        self, connection: duckdb.DuckDBPyConnection, number: int, asked: Asked, start_ms: int, end_ms: int
-    ) -> Train:
-        """One train; ``number`` is that of its own table on the connection."""
-        metric = asked.metric
-        subjects: dict[Subject, int] = {}
-        numbers: list[int] = []
-        indexes: list[int] = []
-        for series, key in self._series.of_metric(metric.measurement, metric.field):
-            tags = dict(key.tags)
-            if asked.where(tags):
-                subject = subject_of(metric.measurement, tags, asked.by)
-                numbers.append(series)
-                indexes.append(subjects.setdefault(subject, len(subjects)))
-        wanted = f"wanted_{number}"
-        columns = {"series_id": np.array(numbers, np.int32), "subject": np.array(indexes, np.int32)}
-        connection.register("incoming", columns)
-        connection.execute(f"CREATE TEMP TABLE {wanted} AS SELECT * FROM incoming")
-        connection.unregister("incoming")
-        relation = connection.sql(
-            f"SELECT {wanted}.subject, points.t, points.value FROM points "
-            f"JOIN temp.{wanted} ON {wanted}.series_id = points.series_id "
-            f"WHERE points.t >= {int(start_ms)} AND points.t < {int(end_ms)}"
-        )
-        return Train(connection, relation, list(subjects))
 
     def series(self, since_ms: int) -> Sequence[SeriesSeen]:
         """Every series with a numeric or text sample at or after ``since_ms``."""
@@ -268,14 +217,7 @@ class DuckDBStore:
 
     def _first_times(self, series: Numbers, start_ms: int, end_ms: int) -> tuple[Numbers, Times]:
         with self._read.cursor() as cursor:
-            found = cursor.execute(
-                "SELECT series_id, min(t) AS t FROM ("
-                "SELECT series_id, t FROM points WHERE t >= $a AND t < $b "
-                "UNION ALL SELECT series_id, t FROM texts WHERE t >= $a AND t < $b) "
-                "WHERE series_id IN (SELECT unnest($series)) GROUP BY series_id",
-                {"a": start_ms, "b": end_ms, "series": series.tolist()},
-            ).fetchnumpy()
-        return np.asarray(found["series_id"], np.int32), np.asarray(found["t"], np.int64)
+            return first_times(cursor, series, start_ms, end_ms)
 
     def newest(self, since_ms: int) -> Sequence[NewestSample]:
         """The same with their newest values. Nobody else writes into the file, so they are known."""
@@ -316,7 +258,7 @@ class DuckDBStore:
                 row = self._db.execute(f"DELETE FROM {table} WHERE t < ?", [before_ms]).fetchone()
                 gone += int(row[0]) if row else 0
             self._db.execute("DELETE FROM batches")
-            _insert_deliveries(self._db, kept)
+            insert_deliveries(self._db, kept)
         self._deliveries = Deliveries(kept)
         self._seen.forget(before_ms)
         return gone
@@ -340,22 +282,11 @@ class DuckDBStore:
 
     def close(self) -> None:
         """Waits for a write under way, breaks off what is being read, and lets go of the file."""
-        with self._reading_lock:
-            self._closing = True
+        self._readers.refuse()
         self._writer.shutdown(wait=True)
-        self._break_off_reading()
+        self._readers.break_off()
         self._read.close()
         self._db.close()
-
-    def _break_off_reading(self) -> None:
-        # A connection that is between two queries is not interrupted, and begins the second one.
-        until = time.monotonic() + _BREAK_OFF_WITHIN_S
-        while (reading := list(self._reading)) and time.monotonic() < until:
-            for connection in reading:
-                with contextlib.suppress(duckdb.Error):  # closed by now
-                    connection.interrupt()
-            del reading, connection  # or they would be kept alive
-            time.sleep(0.02)
 
 
 def is_in_use(path: Path) -> bool:
@@ -367,58 +298,6 @@ def is_in_use(path: Path) -> bool:
     except duckdb.Error:
         return False
     return False
-
-
-def _insert(db: duckdb.DuckDBPyConnection, table: str, columns: dict[str, npt.NDArray[np.generic]]) -> None:
-    # Given by a registered name: a column list found through the caller's variables would depend on names.
-    db.register("incoming", columns)
-    try:
-        db.execute(f"INSERT INTO {table} SELECT * FROM incoming")
-    finally:
-        db.unregister("incoming")
-
-
-def _insert_points(
-    db: duckdb.DuckDBPyConnection,
-    series: npt.NDArray[np.int32],
-    time_ms: npt.NDArray[np.int64],
-    value: npt.NDArray[np.float64],
-) -> None:
-    if len(series):
-        _insert(db, "points", {"series_id": series, "t": time_ms, "value": value})
-
-
-def _insert_texts(db: duckdb.DuckDBPyConnection, texts: Sequence[tuple[int, int, str]]) -> None:
-    if texts:
-        series, time_ms, value = zip(*texts, strict=True)
-        _insert(
-            db,
-            "texts",
-            {
-                "series_id": np.array(series, np.int32),
-                "t": np.array(time_ms, np.int64),
-                "value": _strings(list(value)),
-            },
-        )
-
-
-def _insert_deliveries(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryRow]) -> None:
-    if rows:
-        site, agent, epoch, sequence, digest, low, stored_ms = zip(*rows, strict=True)
-        columns = {
-            "site": _strings(list(site)),
-            "agent": _strings(list(agent)),
-            "epoch": _strings(list(epoch)),
-            "sequence": np.array(sequence, np.int64),
-            "hash": _strings(list(digest)),
-            "low": np.array(low, np.int64),
-            "stored_ms": np.array(stored_ms, np.int64),
-        }
-        _insert(db, "batches", columns)
-
-
-def _strings(values: Sequence[str]) -> npt.NDArray[np.generic]:
-    return np.array(values, dtype=object)
 
 
 def _lock_holder(error: duckdb.IOException) -> str:
