@@ -16,6 +16,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -28,12 +29,17 @@ from bench.simulation.signals import DAY_MS
 from collector.agents import Agents
 from collector.analysis.gaps import CHECKS
 from collector.analysis.review import Window
+from collector.analysis.statistics import Statistics, SubjectWindow
+from collector.planned_subjects import PlannedSubject
+from collector.point_statistics import PeriodStatistics, raw_statistics
 from collector.register import Register, Revision
 from collector.reviewer import Reviewer
 from collector.series import SeriesTable
+from collector.store.base import Store
 from collector.store.open import open_store
 from collector.store.settings import DuckDBSettings, InfluxDBSettings, StoreSettings, VictoriaMetricsSettings
 from setpoint.finding import Finding
+from setpoint.plan import PlanPoint
 from setpoint.plan_load import parse_plan
 
 
@@ -46,6 +52,7 @@ def review(fleet: Fleet, settings: StoreSettings, folder: Path) -> list[Finding]
     try:
         readings = load(store, series, fleet, SITE)
         loaded_s = time.monotonic() - began
+        print(f"{readings:,} readings of {len(series):,} series loaded in {loaded_s:.1f} s", flush=True)
         agents = Agents()
         for host in fleet.hosts:
             times = [signal.time_ms for signal in fleet.of(host=host) if "device" not in signal.tags]
@@ -57,19 +64,38 @@ def review(fleet: Fleet, settings: StoreSettings, folder: Path) -> list[Finding]
         register.activate(revision, {point.id: point.definition_hash for point in plan.points})
         window = Window(start_ms, end_ms, complete=True, label="2026-09")
         began = time.monotonic()
-        reviewer = Reviewer(plan, store, series, agents, register)
+        reviewer = Reviewer(plan, store, series, agents, register, statistics=_read_once(store))
         reviews = 0
         while not reviews or reviewer.waiting:
             reviewer.review(window, end_ms + 3_600_000)
             reviews += 1
-        print(
-            f"{readings:,} readings of {len(series):,} series loaded in {loaded_s:.1f} s, "
-            f"{reviews} reviews in {time.monotonic() - began:.1f} s"
-        )
+            _say(f"review {reviews}, {reviewer.waiting} parts of the past are still to be read")
+        _say("")
+        print(f"{reviews} reviews in {time.monotonic() - began:.1f} s, each window's samples read once")
         return register.findings("open")
     finally:
         store.close()
         register.close()
+
+
+def _read_once(store: Store) -> PeriodStatistics:
+    """The statistics of samples. Nothing is added to these, so each window is read once for all reviews."""
+    known: dict[str, list[Statistics]] = {}
+
+    def statistics(
+        point: PlanPoint, subjects: Sequence[PlannedSubject], windows: Sequence[SubjectWindow]
+    ) -> list[Statistics]:
+        key = f"{point.definition_hash} {[one.subject for one in subjects]} {windows}"
+        if key not in known:
+            known[key] = raw_statistics(store, point, subjects, windows)
+        return known[key]
+
+    return statistics
+
+
+def _say(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text:<70}\r", end="", file=sys.stderr, flush=True)
 
 
 def show(scores: list[Score], wanted: dict[Expected, str]) -> None:

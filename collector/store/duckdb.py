@@ -33,6 +33,7 @@ from collector.store.base import (
 from collector.store.deliveries import Deliveries, DeliveryRow
 from collector.store.duckdb_insert import insert_deliveries, insert_points, insert_series, insert_texts
 from collector.store.duckdb_read import Readers, first_times, train_of
+from collector.store.duckdb_settings import duckdb_settings
 from collector.store.schema import SchemaError, migrate
 from collector.store.seen import Numbers, SeenTimes, Times
 
@@ -55,13 +56,7 @@ class DuckDBStore:
     ) -> None:
         self._path = path
         self._series = series
-        self._config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": f"{memory_bytes // 1_000_000}MB",
-            "threads": str(threads),
-            "temp_directory": str(path.parent / "spill"),
-            # A column store sorts nothing for us; keeping the insertion order costs memory.
-            "preserve_insertion_order": "false",
-        }
+        self._config = duckdb_settings(memory_bytes, threads, str(path.parent / "spill"))
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = self._connect()
         self._read = self._db.cursor()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from collector.series import SeriesTable
 from collector.store.base import Metric, Selector, Train
+from collector.store.duckdb_settings import duckdb_settings
 from setpoint.reading import Subject, subject_of
 
 Tags = tuple[tuple[str, str], ...]
@@ -74,15 +75,7 @@ def wanted_series(series: SeriesTable, metric: Metric, where: Selector, by: tupl
 
 def open_memory(memory_bytes: int, spill: str) -> duckdb.DuckDBPyConnection:
     """A database in memory; past ``memory_bytes`` it spills into files in the folder."""
-    return duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": f"{memory_bytes // 1_000_000}MB",
-            "threads": "2",
-            "temp_directory": spill,
-            "preserve_insertion_order": "false",
-        },
-    )
+    return duckdb.connect(":memory:", config=duckdb_settings(memory_bytes, 2, spill))
 
 
 def read_trains(

@@ -27,7 +27,7 @@ from setpoint.units import Duration
 from tests.servers import wait_until
 from tests.store_elsewhere import influxdb_elsewhere
 from tests.store_servers import Influxd, VictoriaMetrics
-from tests.store_site import BASE_MS, Site, everything, line
+from tests.store_site import BASE_MS, CPU, Site, everything, line
 
 HOST = (("host", "mon-01"),)
 CPU_KEY = ("cpu", HOST, "busy")
@@ -288,6 +288,19 @@ def test_other_metrics_are_read_beside_the_one_that_is_asked_for(site: Site) -> 
         [({"device": "sw-1"}, 20, 5)],
         [],
     ]
+
+
+def test_few_rows_are_joined_by_time_without_comparing_each_with_all(site: Site) -> None:
+    # How few there are is a guess, and a wrong one has cost a review hours.
+    site.write(site.batch("cpu,host=mon-01 busy=1 10"))
+    with site.store.train(CPU, everything, BASE_MS, BASE_MS + 100) as train:
+        train.connection.execute("CREATE TEMP TABLE few AS SELECT 1 AS s, range AS t FROM range(5)")
+        train.connection.execute("CREATE TEMP TABLE many AS SELECT 1 AS s, range AS t FROM range(10000)")
+        [(_, plan)] = train.connection.execute(
+            "EXPLAIN SELECT * FROM few ASOF LEFT JOIN many ON few.s = many.s AND few.t >= many.t"
+        ).fetchall()
+    assert "asof" in plan.lower()
+    assert "nested" not in plan.lower()
 
 
 def test_series_since_a_time(site: Site) -> None:
