@@ -12,6 +12,7 @@ several reviews, until nothing waits.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 import tempfile
@@ -45,12 +46,18 @@ from setpoint.plan_load import parse_plan
 
 def review(fleet: Fleet, settings: StoreSettings, folder: Path) -> list[Finding]:
     """The findings after some reviews of the whole month."""
+    # A store's connections are let go of in the loop that they were made in.
+    with asyncio.Runner() as runner:
+        return _review(fleet, settings, folder, runner)
+
+
+def _review(fleet: Fleet, settings: StoreSettings, folder: Path, runner: asyncio.Runner) -> list[Finding]:
     began = time.monotonic()
     series = SeriesTable()
     store = open_store(settings, folder, series)
     register = Register(folder / "register.db")
     try:
-        readings = load(store, series, fleet, SITE)
+        readings = runner.run(load(store, series, fleet, SITE))
         loaded_s = time.monotonic() - began
         print(f"{readings:,} readings of {len(series):,} series loaded in {loaded_s:.1f} s", flush=True)
         agents = Agents()

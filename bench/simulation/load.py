@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -16,15 +16,11 @@ from setpoint.line_protocol import encode_point
 _ROWS_PER_BATCH = 500_000
 
 
-def load(store: Store, series: SeriesTable, signals: Iterable[Signal], site: str) -> int:
+async def load(store: Store, series: SeriesTable, signals: Iterable[Signal], site: str) -> int:
     """Writes them all; returns the number of readings, when they are durable."""
-    return asyncio.run(_load(store, series, signals, site))
-
-
-async def _load(store: Store, series: SeriesTable, signals: Iterable[Signal], site: str) -> int:
     readings = rows = 0
     waiting: list[Batch] = []
-    durable: list[Awaitable[None]] = []
+    durable: list[asyncio.Future[None]] = []
     for signal in signals:
         if not len(signal.time_ms):
             continue
@@ -41,11 +37,12 @@ async def _load(store: Store, series: SeriesTable, signals: Iterable[Signal], si
     return readings + rows
 
 
-async def _write(store: Store, batches: list[Batch]) -> list[Awaitable[None]]:
+async def _write(store: Store, batches: list[Batch]) -> list[asyncio.Future[None]]:
     result = await store.write(batches)
     if result.refused:
         raise RuntimeError(f"the store refused a line: {result.refused[0].reason}")
-    return [] if result.durable is None else [result.durable()]
+    # A store that is not sure yet takes only so much more until it is.
+    return [] if result.durable is None else [asyncio.ensure_future(result.durable())]
 
 
 def _batch(signal: Signal, series: SeriesTable, site: str, *, with_lines: bool) -> Batch:
