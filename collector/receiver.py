@@ -95,7 +95,6 @@ class Receiver:
                 if self.connected:
                     delay = _FIRST_DELAY_S
                 self.connected = False
-                self._client = None
                 if not stop.is_set() and not working.done():
                     await asyncio.wait({stopping, working}, timeout=delay * random.uniform(0.5, 1.0))
                     delay = min(2 * delay, _LONGEST_DELAY_S)
@@ -143,6 +142,8 @@ class Receiver:
                 if lost.done():
                     lost.result()
             finally:
+                # An ack that is sent while the connection closes would go to a socket that is gone.
+                self._client = None
                 lost.cancel()
 
     def arrived(self, message: MQTTMessage) -> None:
