@@ -49,6 +49,21 @@ class _Client(aiomqtt.Client):
     def _take(self, _client: PahoClient, _userdata: object, message: MQTTMessage) -> None:
         self._arrived(message)
 
+    def _on_socket_register_write(self, _client: PahoClient, _userdata: object, sock: Any) -> None:
+        # Called in any thread. When it is the loop's turn, the connection may be lost and the socket closed.
+        def register() -> None:
+            if sock.fileno() >= 0:
+                self._loop.add_writer(sock.fileno(), self._write)
+
+        self._loop.call_soon_threadsafe(register)
+
+    def _write(self) -> None:
+        try:
+            self._client.loop_write()
+        except Exception as error:
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
+
     def send(self, topic: str, payload: bytes) -> None:
         """Publishes with QoS 1, and waits for nothing. Without a connection nothing is sent."""
         self._client.publish(topic, payload, qos=1)
